@@ -1,0 +1,57 @@
+"""The Python face: `automl.search(...)` and `automl.open_study(...)`. The command line goes through here too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from automl.search.executor import SerialExecutor
+from automl.search.observer import Observer
+from automl.search.resolve import resolve
+from automl.search.run import Search
+from automl.search.settings import Settings
+from automl.search.study import Study
+
+
+def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -> Study:
+    """Searches a space for the cheapest model that is good enough.
+
+    Example::
+
+        study = automl.search("efficientnet", objective="green", trials=24, set={"normalizer": "bn"})
+        study.front  # a DataFrame, the cheapest trial first
+
+    Args:
+        space: Name of the search space.
+        observers: Objects told of every event.
+        **settings: Any setting of `automl.search.settings.Settings`, such as ``trials``, ``epochs``, ``set``,
+            ``study``, ``home``.
+
+    Returns:
+        The finished study, kept in the home and open to `open_study` later.
+
+    Raises:
+        UsageError: A setting that is unknown, out of range, or at odds with another.
+        StorageError: The home cannot be written to.
+        StudyError: The study exists with other settings, or is damaged.
+        TrialError: No trial succeeded.
+    """
+    return run(Settings.checked({"space": space, **settings}), observers)
+
+
+def run(settings: Settings, observers: Sequence[Observer] = ()) -> Study:
+    """Runs a search from checked settings, with tracking as they say."""
+    from automl.tracking.observer import trackers
+
+    plan = resolve(settings)
+    return Search(plan, SerialExecutor(), [*observers, *trackers(plan.settings)]).run()
+
+
+def open_study(name: str, home: str | Path = "runs") -> Study:
+    """Opens a study that an earlier search left.
+
+    Raises:
+        StudyError: There is no such study in that home, or its database is damaged.
+    """
+    return Study.open(name, Path(home).expanduser())

@@ -1,0 +1,37 @@
+"""Arguments that several commands share: a study, a trial of it, the home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from automl.search.record import Record
+    from automl.search.study import Study
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    envvar="AUTOML_HOME",
+    help="Folder of the studies.  [default: runs]",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def find_trial(study: Study, text: str) -> Record:
+    """The trial a person means: its number, or ``best``.
+
+    Raises:
+        UsageError: There is none of that number, or the text is neither.
+    """
+    from automl.errors import UsageError
+
+    if text == "best":
+        return study.best()
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is no trial: give its number, or 'best'.")
+    return study.record(int(text))

@@ -1,0 +1,67 @@
+"""``automl search``: the main command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from automl.cli.options import gather, settings_options
+
+EPILOG = """\b
+A setting is taken from the command line, else from the environment
+(AUTOML_TRIALS, AUTOML_HOME, ...), else from --config FILE, else its default.
+
+Ctrl-C stops the search; the same command with --study NAME goes on.
+"""
+
+
+@click.command("search", epilog=EPILOG)
+@settings_options
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Read settings from a YAML file.")
+@click.option("--save-config", type=click.Path(path_type=Path, dir_okay=False), help="Write the settings in force.")
+@click.option("--dry-run", is_flag=True, help="Say what the search would cost, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(config: Path | None, save_config: Path | None, dry_run: bool, as_json: bool, **given: Any) -> None:  # noqa: FBT001
+    """Search a space for the models that give the most for their price."""
+    from automl.cli.console import report_problems
+    from automl.errors import UsageError
+    from automl.files import write_text
+    from automl.host import get_host
+    from automl.parts import Space
+
+    host = get_host()
+    report_problems(host)
+    if not (given["space"] or config):
+        names = ", ".join(part.name for part in host.parts(Space)) or "no plugin brings one"
+        raise UsageError(f"Name a search space: --space NAME ({names}).")
+    settings = gather(given, config)
+    if save_config:
+        from automl.search.resolve import resolve
+
+        write_text(save_config, resolve(settings).settings.to_yaml())
+    if dry_run:
+        _dry_run(settings, as_json=as_json)
+        return
+    from automl import api
+    from automl.cli.outcome import print_outcome
+    from automl.cli.view import views
+
+    study = api.run(settings, views())
+    print_outcome(study, as_json=as_json)
+
+
+def _dry_run(settings: Any, *, as_json: bool) -> None:
+    from automl.cli.console import print_json, stdout_console
+    from automl.cli.view import estimate_sentence
+    from automl.search.estimate import estimate
+    from automl.search.resolve import resolve
+
+    plan = resolve(settings)
+    expected = estimate(plan, plan.settings.trials)
+    if as_json:
+        tag = expected.tag.to_json()
+        print_json({"trials": expected.trials, "estimate": tag, "low_s": expected.low_s, "high_s": expected.high_s})
+    else:
+        stdout_console().print(estimate_sentence(expected))

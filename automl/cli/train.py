@@ -1,0 +1,95 @@
+"""``automl train``: one trial of a study again, alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from automl.cli.arguments import find_trial, home_option, json_option
+
+
+@click.command("train")
+@click.argument("study")
+@click.argument("trial")
+@click.option("--epochs", type=click.IntRange(1, 100_000), help="Train for another number of epochs.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to leave the model in.")
+@home_option
+@json_option
+def command(study: str, trial: str, epochs: int | None, output: Path | None, home: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Train TRIAL of STUDY again from its spec, to the same score.
+
+    The study and its bill stay as they are. With the epochs of the search a damaged or missing model of the trial is
+    mended.
+    """
+    from automl.api import open_study
+    from automl.cli.console import print_json, stdout_console
+    from automl.errors import TrialError
+    from automl.report.units import metric, si
+    from automl.training.fit import run_trial
+
+    opened = open_study(study, home)
+    record = find_trial(opened, trial)
+    spec = dataclasses.replace(record.spec, epochs=epochs or record.spec.epochs)
+    folder = output or opened.trial_folder(record.number) / f"again-{spec.epochs}-epochs"
+    with _bar(spec.epochs) as advance:
+        result = run_trial(spec, folder, advance)
+    if result.score is None:
+        raise TrialError(f"Training failed: {result.cause}.")
+    same = spec.epochs == record.spec.epochs and result.score == record.result.score
+    if same:
+        _mend(opened.trial_folder(record.number), folder)
+    outcome: dict[str, Any] = {
+        "study": opened.name,
+        "trial": record.number,
+        "epochs": spec.epochs,
+        "score": result.score,
+        "searched_score": record.result.score,
+        "same_score": same,
+        "folder": str(folder),
+        "spent": result.spent.to_json(),
+    }
+    if as_json:
+        print_json(outcome)
+        return
+    name = f"val_{opened.score}"
+    remark = "the same as in the search" if same else f"{metric(name, record.result.score)} in the search"
+    console = stdout_console()
+    console.print(f"Trial {record.number} of {opened.name}, {spec.epochs} epochs: {record.label}")
+    console.print(f"Validation {opened.score} {metric(name, result.score)} ({remark}).")
+    spent = ", ".join(si(result.spent[key].value, unit) for key, unit in (("wall_s", "s"), ("flops", "FLOPs")))
+    console.print(f"Spent {spent}. The model is in {folder}.")
+
+
+def _mend(original: Path, again: Path) -> None:
+    """Puts the model trained again in the place of a missing or damaged one; whole ones are left alone."""
+    from automl.files import write_bytes
+    from automl.training.parts import WEIGHTS
+
+    fresh = (again / WEIGHTS).read_bytes()
+    target = original / WEIGHTS
+    if not target.is_file() or target.read_bytes() != fresh:
+        write_bytes(target, fresh)
+
+
+def _bar(epochs: int) -> Any:
+    """A progress bar on a terminal's stderr; elsewhere nothing."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def shown() -> Any:
+        if not sys.stderr.isatty():
+            yield None
+            return
+        from rich.progress import Progress
+
+        from automl.cli.console import stderr_console
+
+        with Progress(console=stderr_console(), transient=True) as progress:
+            task = progress.add_task("training", total=epochs)
+            yield lambda epoch, _metrics: progress.update(task, completed=epoch)
+
+    return shown()

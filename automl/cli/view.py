@@ -1,0 +1,155 @@
+"""What a person watches while a search runs: a live table and a progress bar on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from automl.report.units import si
+from automl.search.observer import Observer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from automl.search.estimate import Estimate
+    from automl.search.record import Record
+    from automl.search.study import Study
+    from automl.training.trial import TrialSpec
+
+LINES_AROUND = 8
+"""Lines of the screen that the table leaves to its heading, the bar and the shell."""
+
+
+def views() -> list[Observer]:
+    """A live view when stderr is a terminal, nothing otherwise."""
+    if not sys.stderr.isatty():
+        return []
+    from automl.cli.console import stderr_console
+
+    return [LiveView(stderr_console())]
+
+
+def estimate_sentence(expected: Estimate) -> str:
+    """What the search will cost, in a sentence."""
+    low, high = si(expected.low_s, "s"), si(expected.high_s, "s")
+    flops = si(expected.tag["flops"].value, "FLOPs")
+    return (
+        f"Expected price of {expected.trials} trials: about {si(expected.tag['wall_s'].value, 's')} "
+        f"({low} to {high}), {flops} (estimated: {expected.tag['wall_s'].how})."
+    )
+
+
+class LiveView(Observer):
+    """The last trials as a table, the running one as a bar, and the time left.
+
+    Args:
+        console: Where to draw; a terminal.
+        clock: Returns seconds.
+    """
+
+    def __init__(self, console: Console, clock: Any = time.monotonic) -> None:
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = console
+        self._clock = clock
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            expand=True,
+        )
+        self._task = self._progress.add_task("", total=None, count="", left="")
+        self._note = "Counting and timing a few candidates ..."
+        self._study: Study | None = None
+        self._done = self._total = 0
+        self._epochs = 0.0
+        self._started = 0.0
+        self._expected_s: float | None = None
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, transient=True)
+        self._live.start()
+
+    def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
+        """Says what it will cost."""
+        self._study = study
+        self._total = remaining
+        settings = study.settings
+        past = f", going on after {len(study.records)} trials" if study.records else ""
+        self._console.print(
+            f"[bold]{study.name}[/]: space {settings.space}, objective {settings.objective}, data {settings.data}{past}"
+        )
+        if estimate is not None:
+            self._console.print(estimate_sentence(estimate))
+            self._expected_s = estimate.tag["wall_s"].value
+        self._started = self._clock()
+        self._note = ""
+        self._advance()
+
+    def trial_started(self, spec: TrialSpec, label: str) -> None:
+        """Names the running trial."""
+        self._epochs = 0.0
+        self._note = f"trial {spec.number}: {label}"
+        self._advance()
+
+    def epoch_finished(self, spec: TrialSpec, epoch: int, metrics: dict[str, float]) -> None:  # noqa: ARG002
+        """Moves the bar."""
+        self._epochs = epoch / spec.epochs
+        self._advance()
+
+    def trial_finished(self, study: Study, record: Record) -> None:  # noqa: ARG002
+        """Adds a row."""
+        self._done += 1
+        self._epochs = 0.0
+        self._advance()
+
+    def testing(self, study: Study, count: int) -> None:
+        """The bar is full; one more thing is done."""
+        self._note = f"Opening the test split for the {count} trials of the front of {study.name} ..."
+
+    def finished(self, study: Study, reason: str) -> None:  # noqa: ARG002
+        """Leaves the whole table on the screen."""
+        if reason:
+            self._console.print(f"Stopped early: {reason}.")
+        self._note = "Writing tables, pictures and models ..."
+
+    def close(self) -> None:
+        """Gives the terminal back, with every row on it."""
+        self._live.stop()
+        if self._study is not None and self._study.records:
+            self._console.print(self._table(len(self._study.records)))
+
+    def _advance(self) -> None:
+        share = (self._done + self._epochs) / self._total if self._total else 1.0
+        elapsed = self._clock() - self._started
+        left = ""
+        if share > 0 and self._total:
+            # The pace seen so far counts for more the further the search is; until then, the estimate.
+            pace = elapsed / share
+            expected = pace if self._expected_s is None else share * pace + (1 - share) * self._expected_s
+            left = f"about {si(max(0.0, expected * (1 - share)), 's')} left"
+        self._progress.update(
+            self._task, total=1.0, completed=share, count=f"{self._done} of {self._total} trials", left=left
+        )
+
+    def _draw(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        rows: list[RenderableType] = []
+        if self._study is not None and self._study.records:
+            rows.append(self._table(max(3, self._console.height - LINES_AROUND)))
+        if self._note:
+            rows.append(Text(self._note, style="dim", no_wrap=True, overflow="ellipsis"))
+        return Group(*rows, self._progress)
+
+    def _table(self, most: int) -> RenderableType:
+        from automl.report.tables import live_table, trial_row
+        from automl.search.record import verdict
+
+        assert self._study is not None
+        records, goals = self._study.records, self._study.goals
+        rows = [trial_row(record, goals, verdict(record, records, goals)) for record in records[-most:]]
+        return live_table(rows, goals)

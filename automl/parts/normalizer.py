@@ -1,0 +1,37 @@
+"""A normalization layer by name."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, ClassVar
+
+from automl.parts.base import Part
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Normalizer(Part, abc.ABC):
+    """A factory of normalization layers for feature maps of shape ``(batch, channels, height, width)``.
+
+    Attributes:
+        brings_activation: True when the layer takes the place of the activation that followed the old one
+            (FRN brings its own thresholded linear unit, TLU).
+    """
+
+    kind: ClassVar[str] = "normalizer"
+    brings_activation: bool = False
+
+    @abc.abstractmethod
+    def layer(self, channels: int, activation: torch.nn.Module | None) -> torch.nn.Module:
+        """A layer that normalizes and then activates.
+
+        Args:
+            channels: Channels of the feature map.
+            activation: What followed the normalization in the original model. None where nothing did (the
+                linear end of a bottleneck): then the layer must not activate either.
+
+        Returns:
+            A module from ``(batch, channels, height, width)`` to the same shape. It works on maps of 1x1. When
+            `brings_activation` is True, `activation` only says that there was one and is itself left out.
+        """

@@ -1,0 +1,138 @@
+"""Which models may be tried."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from automl.parts.base import Part
+
+if TYPE_CHECKING:
+    import torch
+
+    from automl.parts.data_source import DataSpec
+
+Config = dict[str, Any]
+"""A candidate as JSON-able plain data; from it and a `DataSpec` alone the model is built."""
+
+
+class Trial(Protocol):
+    """The part of Optuna's trial that a space uses, so that a space can be asked without a study too."""
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Float:
+    """A dimension of real numbers, both ends included.
+
+    Attributes:
+        name: Key of the config; carries the unit where there is one (``resolution_px``).
+        low: Lower end of the range searched by default.
+        high: Upper end of the range searched by default.
+        default: The value to take when nothing is known.
+        log: Whether ratios matter rather than differences.
+        limits: The widest range a user may ask for; ``(low, high)`` when None.
+        summary: One line for ``automl spaces NAME``.
+    """
+
+    name: str
+    low: float
+    high: float
+    default: float
+    log: bool = False
+    limits: tuple[float, float] | None = None
+    summary: str = ""
+
+    def suggest(self, trial: Trial) -> float:
+        """Asks `trial` for a value of this dimension."""
+        return trial.suggest_float(self.name, self.low, self.high, log=self.log)
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer:
+    """A dimension of whole numbers, both ends included; attributes as of `Float`."""
+
+    name: str
+    low: int
+    high: int
+    default: int
+    log: bool = False
+    limits: tuple[int, int] | None = None
+    summary: str = ""
+
+    def suggest(self, trial: Trial) -> int:
+        """Asks `trial` for a value of this dimension."""
+        return trial.suggest_int(self.name, self.low, self.high, log=self.log)
+
+
+@dataclasses.dataclass(frozen=True)
+class Categorical:
+    """A dimension of unordered choices."""
+
+    name: str
+    choices: tuple[str | int | float | bool, ...]
+    default: str | int | float | bool
+    summary: str = ""
+
+    def suggest(self, trial: Trial) -> Any:
+        """Asks `trial` for a value of this dimension."""
+        return trial.suggest_categorical(self.name, self.choices)
+
+
+Dimension = Float | Integer | Categorical
+
+
+class Space(Part, abc.ABC):
+    """A family of models and the recipe dimensions that go with it.
+
+    Attributes:
+        tasks: Names of the tasks whose data its models can take.
+        default_data: The data source to start from when the user names none.
+    """
+
+    kind: ClassVar[str] = "space"
+    tasks: tuple[str, ...] = ()
+    default_data: str | None = None
+
+    @abc.abstractmethod
+    def dimensions(self, spec: DataSpec) -> tuple[Dimension, ...]:
+        """Every dimension `suggest` may ask for, with the range that fits the data."""
+
+    def suggest(self, trial: Trial, spec: DataSpec) -> Config:
+        """One candidate, define-by-run. Override it where one dimension depends on another.
+
+        Every value must come from `trial`, so that a user can fix or narrow it; the config may hold derived
+        values too. The result survives a round trip through JSON.
+        """
+        return {dimension.name: dimension.suggest(trial) for dimension in self.dimensions(spec)}
+
+    def landmarks(self, spec: DataSpec) -> Sequence[Config]:
+        """Values of dimensions worth trying first, such as the cheap end and the dear end of the space.
+
+        What a landmark leaves out takes its default.
+        """
+        return [{}]
+
+    @abc.abstractmethod
+    def build(self, config: Config, spec: DataSpec) -> torch.nn.Module:
+        """The bare model, from ``(batch, *spec.input_shape)`` to the task's outputs.
+
+        It also builds under ``torch.device("meta")``, where its price is counted without allocating it.
+        """
+
+    def describe(self, config: Config) -> str:
+        """The config in a few words, for tables."""
+        return " ".join(f"{key}={_short(value)}" for key, value in config.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,97 @@
+"""Trials as a data frame, for those who want to compute with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.price.tag import UNITS
+from automl.search.record import front
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from automl.parts import Goal
+    from automl.price.tag import PriceTag
+    from automl.search.record import Record
+
+
+def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -> pd.DataFrame:
+    """One row a trial, in the order given.
+
+    Columns, in this order:
+
+    - ``trial``, ``status``, ``on_front``
+    - one column a goal, named as its metric
+    - the score, named `score`, where no goal bears that name already; ``test_<score>``
+    - ``training_flops``, ``prediction_flops`` (of one prediction), ``parameters``
+    - ``spent_<quantity>`` for every quantity of price known of any trial
+    - ``label``: the config in a few words; ``config.<name>`` for every value in any config
+    - ``cause``: why the trial failed, ``""`` where it did not
+
+    Figures are float64 and NaN where unknown; ``trial`` is int64 and ``parameters`` the nullable Int64.
+
+    Args:
+        records: Finished trials, failed ones too.
+        goals: The goals of the study, in the order of the records' values.
+        score: Name of the task's score.
+    """
+    import pandas as pd
+
+    kept = {record.number for record in front(records, goals)}
+    unscored = [None] * len(goals)
+    values = [record.values or unscored for record in records]  # noqa: PD011 - a record's values, not a frame's
+    columns: dict[str, pd.Series[Any]] = {
+        "trial": pd.Series([record.number for record in records], dtype="int64"),
+        "status": pd.Series([record.result.status for record in records], dtype="str"),
+        "on_front": pd.Series([record.number in kept for record in records], dtype="bool"),
+    }
+    columns |= {goal.metric: _floats([row[index] for row in values]) for index, goal in enumerate(goals)}
+    columns.setdefault(score, _floats([record.result.score for record in records]))
+    columns |= {
+        f"test_{score}": _floats([record.test_score for record in records]),
+        "training_flops": _amounts([record.result.training for record in records], "flops"),
+        "prediction_flops": _amounts([record.result.prediction for record in records], "flops"),
+        "parameters": pd.Series([record.result.parameters for record in records], dtype="Int64"),
+    }
+    spent = [record.result.spent for record in records]
+    columns |= {f"spent_{name}": _amounts(spent, name) for name in UNITS if any(name in tag for tag in spent)}
+    columns["label"] = pd.Series([record.label for record in records], dtype="str")
+    names = dict.fromkeys(name for record in records for name in record.spec.config)
+    columns |= {
+        f"config.{name}": _config_column([record.spec.config.get(name) for record in records]) for name in names
+    }
+    columns["cause"] = pd.Series([record.result.cause for record in records], dtype="str")
+    return pd.DataFrame(columns)
+
+
+def front_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -> pd.DataFrame:
+    """`trials_frame` of the front alone, the cheapest first."""
+    return trials_frame(front(records, goals), goals, score)
+
+
+def _floats(values: Sequence[float | None]) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.Series(values, dtype="float64")
+
+
+def _amounts(tags: Sequence[PriceTag], quantity: str) -> pd.Series[Any]:
+    return _floats([tag[quantity].value if quantity in tag else None for tag in tags])
+
+
+def _config_column(values: Sequence[Any]) -> pd.Series[Any]:
+    """Whole numbers and truth values stay what they are where some configs lack them."""
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int}:
+        return pd.Series(values, dtype="Int64" if None in values else "int64")
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean" if None in values else "bool")
+    if kinds and kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    if kinds == {str}:
+        return pd.Series(values, dtype="str")
+    return pd.Series(values, dtype="object")

@@ -1,0 +1,1 @@
+"""The persistent search: study, trials, strategies, executors and the front."""

@@ -1,0 +1,126 @@
+"""What a search will cost, said before it is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from automl.parts import Config
+from automl.price.tag import Figure, PriceTag
+from automl.search.narrow import NarrowedTrial
+from automl.training.trial import TrialSpec
+
+if TYPE_CHECKING:
+    from automl.search.resolve import Plan
+
+SAMPLES = 6
+TIMED = 3
+STEPS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """The likely cost of the trials still to come.
+
+    Attributes:
+        trials: How many.
+        tag: FLOPs and seconds, each the expected value.
+        low_s: A search that goes well takes no less than this many seconds, two times in three.
+        high_s: A search that goes ill takes no more than this many seconds, two times in three.
+    """
+
+    trials: int
+    tag: PriceTag
+    low_s: float
+    high_s: float
+
+
+def estimate(plan: Plan, trials: int) -> Estimate:
+    """Prices a few random candidates and times a few training steps of some of them.
+
+    Operations are counted for every sampled candidate; seconds a trial are interpolated between those timed, as a
+    fixed part plus a part in proportion to the operations.
+
+    Args:
+        plan: The search.
+        trials: Trials still to come.
+    """
+    from automl.training.parts import count_work
+
+    specs = [_spec(plan, config) for config in _sample(plan)]
+    examples = plan.settings.epochs * plan.data.train_size
+    flops = [count_work(spec).training_flops * examples for spec in specs]
+    order = sorted(range(len(specs)), key=flops.__getitem__)
+    timed = sorted({order[round(i * (len(order) - 1) / (TIMED - 1))] for i in range(TIMED)})
+    points = [(flops[index], _trial_s(specs[index])) for index in timed]
+    seconds = [_interpolate(flop, sorted(points)) for flop in flops]
+    mean, spread = statistics.fmean(seconds), statistics.pstdev(seconds)
+    # Two errors: of a mean over few random candidates, and of timing a few steps on a machine with other work.
+    error = math.hypot(spread * math.sqrt(1 / len(specs) + 1 / max(1, trials)), 0.2 * mean)
+    how = f"{len(specs)} random candidates counted, {len(points)} of them timed for {STEPS} steps"
+    tag = PriceTag(
+        {
+            "flops": Figure(statistics.fmean(flops) * trials, "estimated", how),
+            "wall_s": Figure(mean * trials, "estimated", how),
+        }
+    )
+    return Estimate(trials, tag, max(0.0, mean - error) * trials, (mean + error) * trials)
+
+
+def _sample(plan: Plan) -> list[Config]:
+    import optuna
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=plan.settings.seed))
+    return [plan.space.suggest(NarrowedTrial(study.ask(), plan.narrowing), plan.data) for _ in range(SAMPLES)]
+
+
+def _spec(plan: Plan, config: Config) -> TrialSpec:
+    settings = plan.settings
+    return TrialSpec(
+        study="estimate",
+        number=0,
+        space=plan.space.name,
+        config=config,
+        data=plan.data,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        threads=settings.threads or 1,
+    )
+
+
+def _trial_s(spec: TrialSpec) -> float:
+    """Seconds one trial would take, from a few steps of a bare training loop."""
+    import torch
+
+    from automl.training.parts import build_datamodule, build_model, build_module
+
+    torch.set_num_threads(spec.threads)
+    with torch.random.fork_rng(devices=[]):
+        module = build_module(spec, build_model(spec)).train()
+        batches = build_datamodule(spec).train_dataloader()
+        inputs = next(iter(batches))[0]
+        optimizer = torch.optim.AdamW(module.parameters(), fused=True)
+        times = []
+        for _ in range(STEPS + 1):
+            start = time.perf_counter()
+            module(inputs).float().square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            times.append(time.perf_counter() - start)
+    steps = max(1, spec.data.train_size // spec.batch_size) * spec.epochs
+    # The first step allocates; validation is a forward pass, about a third of a step an example.
+    share = 1 + spec.data.val_size / (3 * spec.data.train_size)
+    return statistics.median(times[1:]) * steps * share
+
+
+def _interpolate(x: float, points: list[tuple[float, float]]) -> float:
+    """Straight lines between the points, the last one going on."""
+    if len(points) == 1:
+        return points[0][1]
+    pairs = list(zip(points, points[1:], strict=False))
+    (x0, y0), (x1, y1) = next(((a, b) for a, b in pairs if x <= b[0]), pairs[-1])
+    return max(0.0, y0 + (y1 - y0) * (x - x0) / (x1 - x0)) if x1 > x0 else max(y0, y1)

@@ -1,0 +1,35 @@
+"""Where trials run. Plain data goes in and comes out, so that it may be another process or another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from automl.training.fit import OnEpoch
+from automl.training.trial import TrialResult, TrialSpec
+
+
+class Executor(Protocol):
+    """Turns a TrialSpec into a TrialResult."""
+
+    def run(self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) -> TrialResult:
+        """Trains one candidate and scores it on the validation split."""
+
+    def evaluate(self, spec: TrialSpec, folder: Path) -> dict[str, float]:
+        """Scores a trained candidate on the test split."""
+
+
+class SerialExecutor:
+    """One trial after the other, in this process."""
+
+    def run(self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) -> TrialResult:
+        """See `automl.training.fit.run_trial`."""
+        from automl.training.fit import run_trial
+
+        return run_trial(spec, folder, on_epoch)
+
+    def evaluate(self, spec: TrialSpec, folder: Path) -> dict[str, float]:
+        """See `automl.training.fit.evaluate`."""
+        from automl.training.fit import evaluate
+
+        return evaluate(spec, folder)

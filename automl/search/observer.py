@@ -1,0 +1,36 @@
+"""Who wants to know how a search goes: the live view, the tracker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from automl.search.estimate import Estimate
+    from automl.search.record import Record
+    from automl.search.study import Study
+    from automl.training.trial import TrialSpec
+
+
+class Observer:
+    """Told of every event of a search, in order, from the driver; a method left out is an event not cared for."""
+
+    def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
+        """The search is about to start: what it will cost, and how many trials are still to come."""
+
+    def trial_started(self, spec: TrialSpec, label: str) -> None:
+        """A candidate goes to training."""
+
+    def epoch_finished(self, spec: TrialSpec, epoch: int, metrics: dict[str, float]) -> None:
+        """A candidate has seen the training split once more; `epoch` counts from 1."""
+
+    def trial_finished(self, study: Study, record: Record) -> None:
+        """A candidate is done, well or ill."""
+
+    def testing(self, study: Study, count: int) -> None:
+        """The test split is opened for `count` trials of the front."""
+
+    def finished(self, study: Study, reason: str) -> None:
+        """The search is over; `reason` is empty when all trials ran."""
+
+    def close(self) -> None:
+        """Always called last, after errors and interruptions too."""

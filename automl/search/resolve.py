@@ -1,0 +1,80 @@
+"""From settings to a plan: names become parts, gaps become choices, contradictions become errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from automl.errors import UsageError
+from automl.host import Host, get_host
+from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Task
+from automl.search.narrow import Choices, Range, parse_narrowing
+from automl.search.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A search that can start.
+
+    Attributes:
+        settings: With every choice made.
+        space: The part to search.
+        objective: What good means.
+        source: Where examples come from.
+        data: What is known of them.
+        task: How to learn from them.
+        goals: What is to be made large or small.
+        narrowing: The user's wishes by dimension.
+    """
+
+    settings: Settings
+    space: Space
+    objective: Objective
+    source: DataSource
+    data: DataSpec
+    task: Task
+    goals: tuple[Goal, ...]
+    narrowing: dict[str, Choices | Range]
+
+
+def resolve(settings: Settings, host: Host | None = None) -> Plan:
+    """Looks every name up and makes every choice that was left open.
+
+    Raises:
+        UsageError: An unknown name, a dimension out of limits, or options that contradict each other.
+    """
+    host = host or get_host()
+    space = host.part(Space, settings.space)
+    objective = host.part(Objective, settings.objective) if settings.objective else host.preferred(Objective)
+    source = _source(host, settings, space)
+    data = source.spec()
+    if data.task not in space.tasks:
+        raise UsageError(
+            f"Space {space.name!r} is for {' or '.join(space.tasks)}; data {source.name!r} poses {data.task}."
+        )
+    task = host.part(Task, data.task)
+    narrowing = parse_narrowing(settings.narrow, space.dimensions(data), space.name)
+    chosen = settings.model_copy(
+        update={
+            "objective": objective.name,
+            "data": source.name,
+            "threads": settings.threads or cores(),
+            "home": settings.home.expanduser(),
+        }
+    )
+    if chosen.batch_size > data.train_size:
+        raise UsageError(f"A batch of {chosen.batch_size} is more than the {data.train_size} training examples.")
+    return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _source(host: Host, settings: Settings, space: Space) -> DataSource:
+    if settings.data:
+        return host.part(DataSource, settings.data)
+    if space.default_data is None:
+        return host.preferred(DataSource)
+    return host.part(DataSource, space.default_data)

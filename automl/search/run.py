@@ -1,0 +1,184 @@
+"""The search itself: ask for a candidate, have it trained, take in what came out, until the trials are spent."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from automl.errors import TrialError
+from automl.parts import Config
+from automl.price.meter import Meter
+from automl.price.tag import Figure, PriceTag
+from automl.search.estimate import Estimate, estimate
+from automl.search.executor import Executor
+from automl.search.observer import Observer
+from automl.search.record import Record
+from automl.search.resolve import Plan
+from automl.search.store import held, prepare_home
+from automl.search.strategy import Proposer, make_sampler
+from automl.search.study import Study
+from automl.training.trial import TrialResult, TrialSpec
+
+if TYPE_CHECKING:
+    import optuna
+
+MAX_FAILURES = 5
+"""Failures in a row with one cause, after which the search stops: the next candidates would fail as well."""
+
+
+class Search:
+    """One sitting of a study: goes on where the last one ended.
+
+    Args:
+        plan: What to search.
+        executor: Where trials run.
+        observers: Who is told.
+    """
+
+    def __init__(self, plan: Plan, executor: Executor, observers: Sequence[Observer] = ()) -> None:
+        self._plan = plan
+        self._executor = executor
+        self._observers = observers
+        self._failures: Counter[str] = Counter()
+
+    def run(self) -> Study:
+        """Searches until the study holds as many trials as its settings say, then opens the test split.
+
+        Returns:
+            The study, finished or, after Ctrl-C, as far as it got.
+
+        Raises:
+            StorageError: The home cannot be written to.
+            StudyError: The study exists with other settings, is held by another process, or is damaged.
+            TrialError: No trial succeeded.
+            KeyboardInterrupt: The user stopped it; all finished trials are kept.
+        """
+        with Meter() as meter:
+            try:
+                prepare_home(self._plan.settings.home)
+                study = Study.create(self._plan)
+                with held(study.folder):
+                    self._run(study, meter)
+            finally:
+                for observer in self._observers:
+                    observer.close()
+        return study
+
+    def _run(self, study: Study, meter: Meter) -> None:
+        before = study.bill
+        self._forget_unfinished(study)
+        remaining = max(0, self._plan.settings.trials - len(study.records))
+        expected = self._estimate(remaining)
+        self._tell(lambda observer: observer.prepared(study, expected, remaining))
+        proposer = self._proposer(study)
+        flops = 0.0
+        reason = ""
+        for _ in range(remaining):
+            proposal = proposer.ask()
+            if proposal is None:
+                reason = "every candidate of the space has been tried"
+                break
+            record = self._trial(study, *proposal)
+            flops += record.result.spent["flops"].value if "flops" in record.result.spent else 0.0
+            self._keep_bill(study, before, meter, flops)
+            self._tell(functools.partial(_finished, study, record))
+            if reason := self._hopeless(record):
+                break
+        if not study.front_records:
+            causes = "; ".join(sorted({record.result.cause for record in study.records})[:3])
+            raise TrialError(f"No trial of study {study.name!r} succeeded: {causes}.")
+        flops += self._test(study)
+        self._keep_bill(study, before, meter, flops)
+        self._tell(lambda observer: observer.finished(study, reason))
+
+    def _estimate(self, remaining: int) -> Estimate | None:
+        return estimate(self._plan, remaining) if remaining else None
+
+    def _proposer(self, study: Study) -> Proposer:
+        # The sampler's draws continue with another seed when a study goes on, instead of repeating the first ones.
+        study.optuna.sampler = make_sampler(self._plan.settings.seed + len(study.records))
+        seen = [record.spec.config for record in study.records]
+        proposer = Proposer(study.optuna, self._plan.space, self._plan.data, self._plan.narrowing, seen)
+        if not study.records:
+            proposer.enqueue_landmarks()
+        return proposer
+
+    def _trial(self, study: Study, trial: optuna.Trial, config: Config) -> Record:
+        settings = self._plan.settings
+        spec = TrialSpec(
+            study=study.name,
+            number=trial.number,
+            space=self._plan.space.name,
+            config=config,
+            data=self._plan.data,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=settings.seed + trial.number,
+            threads=settings.threads or 1,
+        )
+        label = self._plan.space.describe(config)
+        self._tell(lambda observer: observer.trial_started(spec, label))
+
+        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+            self._tell(lambda observer: observer.epoch_finished(spec, epoch, metrics))
+
+        result = self._executor.run(spec, study.trial_folder(spec.number), on_epoch)
+        return study.add(trial, spec, result, label, self._values(result))
+
+    def _values(self, result: TrialResult) -> tuple[float, ...] | None:
+        if result.score is None:
+            return None
+        predictions = self._plan.settings.predictions
+        values = self._plan.objective.values(result.score, result.training, result.prediction, predictions)
+        return values if all(map(math.isfinite, values)) else None
+
+    def _hopeless(self, record: Record) -> str:
+        if record.result.status == "complete":
+            self._failures.clear()
+            return ""
+        self._failures[record.result.cause] += 1
+        if self._failures[record.result.cause] < MAX_FAILURES:
+            return ""
+        return f"{MAX_FAILURES} trials in a row failed alike: {record.result.cause}"
+
+    def _test(self, study: Study) -> float:
+        """Opens the test split for the front's trials that have not been tested; returns the FLOPs it took."""
+        untested = [record for record in study.front_records if record.test_score is None]
+        if not untested:
+            return 0.0
+        self._tell(lambda observer: observer.testing(study, len(untested)))
+        name = f"test_{self._plan.task.score}"
+        scores = {str(number): score for number, score in study.test_scores.items()}
+        for record in untested:
+            metrics = self._executor.evaluate(record.spec, study.trial_folder(record.number))
+            scores[str(record.number)] = metrics[name]
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        study.keep("test", {"scores": scores, "opened": [*study.test_openings, now]})
+        per_example = sum(record.result.prediction["flops"].value for record in untested)
+        return per_example * self._plan.data.test_size
+
+    @staticmethod
+    def _keep_bill(study: Study, before: PriceTag, meter: Meter, flops: float) -> None:
+        counted = Figure(flops, "counted", "all trials, failed ones too, with their validation and the test")
+        sitting = PriceTag({**meter.tag(), "flops": counted})
+        study.keep_bill((before + sitting) if before else sitting)
+
+    @staticmethod
+    def _forget_unfinished(study: Study) -> None:
+        """Trials that a killed search left running will never report; their numbers are not used again."""
+        import optuna
+
+        for trial in study.optuna.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+            study.optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+    def _tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            call(observer)
+
+
+def _finished(study: Study, record: Record, observer: Observer) -> None:
+    observer.trial_finished(study, record)

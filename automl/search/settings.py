@@ -1,0 +1,125 @@
+"""The settings of a search: every option, validated, printable as YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import pydantic
+import yaml
+
+from automl.errors import UsageError, near_names
+
+IDENTITY = ("space", "objective", "data", "narrow", "epochs", "batch_size", "predictions", "seed")
+"""Settings that say what a study is about. A study goes on only under the same; the others may change."""
+
+
+class Settings(pydantic.BaseModel):
+    """What a search is told. None means: chosen for you, and stored with the study."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    space: str = pydantic.Field(description="Search space: which models may be tried (see `automl spaces`).")
+    objective: str | None = pydantic.Field(None, description="What good means (see `automl plugins`).")
+    data: str | None = pydantic.Field(None, description="Data source; the space's own example when left out.")
+    narrow: dict[str, str] = pydantic.Field(
+        {},
+        alias="set",
+        description="Fix or narrow a dimension: NAME=VALUE, NAME=A,B,C or NAME=LO..HI. May be repeated.",
+    )
+    trials: int = pydantic.Field(24, ge=1, le=100_000, description="Candidates to train, failed ones included.")
+    epochs: int = pydantic.Field(20, ge=1, le=100_000, description="Passes over the training split, each candidate.")
+    batch_size: int = pydantic.Field(128, ge=1, le=1_000_000, description="Examples in a training step.")
+    predictions: int = pydantic.Field(
+        1_000_000, ge=0, le=10**15, description="Predictions a model makes in its life; they enter its price."
+    )
+    seed: int = pydantic.Field(0, ge=0, lt=2**31, description="Seed of proposals, weights and order of examples.")
+    threads: int | None = pydantic.Field(None, ge=1, le=4096, description="CPU threads; all cores when left out.")
+    study: str | None = pydantic.Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Name of the study; an unfinished study of that name and these settings goes on.",
+    )
+    home: Path = pydantic.Field(Path("runs"), description="Folder for studies, models and tracking.")
+    tracking_uri: str | None = pydantic.Field(
+        None, description="MLflow server or database; mlflow.db in the home when left out, 'off' for none."
+    )
+
+    @pydantic.field_validator("narrow", mode="before")
+    @classmethod
+    def _texts(cls, value: Any) -> Any:
+        """Takes ``{name: value}`` as YAML gives it, and lists of choices."""
+        if not isinstance(value, dict):
+            return value
+        return {name: ",".join(map(_text, v)) if isinstance(v, list | tuple) else _text(v) for name, v in value.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that say what the study is about."""
+        return self.model_dump(mode="json", include=set(IDENTITY))
+
+    def to_yaml(self) -> str:
+        """The settings as a file that `load_file` reads."""
+        return yaml.safe_dump(self.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=False)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any], where: str = "") -> Self:
+        """Settings from plain values.
+
+        Args:
+            values: By name of the setting.
+            where: Where they come from, to begin the message with.
+
+        Raises:
+            UsageError: A value is out of range or a key unknown; the message names each and the near names.
+        """
+        try:
+            return cls(**values)
+        except pydantic.ValidationError as error:
+            raise UsageError(where + explain(error)) from None
+
+
+def option_names() -> list[str]:
+    """Names of all settings as they stand in a file."""
+    return [field.alias or name for name, field in Settings.model_fields.items()]
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """The settings of a YAML file, each checked, as plain values by name.
+
+    Raises:
+        UsageError: The file is missing, is no YAML mapping, or holds an unknown key or a bad value.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"The settings file {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise UsageError(f"The settings file {path} must map names to values, as in `trials: 24`.")
+    # `space` may come from the command line instead; whatever stands in for it is not passed on.
+    Settings.checked({"space": "any", **values}, where=f"In the settings file {path}: ")
+    return values
+
+
+def explain(error: pydantic.ValidationError) -> str:
+    """pydantic's findings in one paragraph, unknown keys with their near names."""
+    return " ".join(_explain_one(dict(item)) for item in error.errors(include_url=False))
+
+
+def _explain_one(item: dict[str, Any]) -> str:
+    name = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        near = near_names(name, option_names())
+        hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(option_names())}."
+        return f"There is no setting named {name!r}. {hint}"
+    if item["type"] == "missing":
+        return f"Setting {name!r} is missing."
+    message = item["msg"][0].lower() + item["msg"][1:]
+    return f"Setting {name!r} is {item['input']!r}: {message}."
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""Trains one candidate: from a TrialSpec to a TrialResult, through Lightning."""

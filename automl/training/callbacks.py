@@ -1,0 +1,98 @@
+"""What watches a training: metrics by epoch, steps taken, and running averages that do not lag."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from automl.errors import TrialError
+
+
+class Diary(Callback):
+    """Keeps the metrics of every epoch and counts the examples that went through the model.
+
+    Args:
+        on_epoch: Called after each epoch with its number, from 1, and its metrics.
+
+    Raises:
+        TrialError: The training loss is no longer finite.
+    """
+
+    def __init__(self, on_epoch: Callable[[int, dict[str, float]], None] | None = None) -> None:
+        self.history: list[dict[str, float]] = []
+        self.trained_examples = 0
+        self.validated_examples = 0
+        self.interrupted = False
+        self._on_epoch = on_epoch
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ARG002
+    ) -> None:
+        """Counts."""
+        self.trained_examples += len(batch[0])
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        if not math.isfinite(float(loss)):
+            raise TrialError(f"the training loss became {float(loss)} in epoch {trainer.current_epoch + 1}")
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,  # noqa: ARG002
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Any,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Counts."""
+        self.validated_examples += len(batch[0])
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Notes the epoch's metrics."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.history.append(metrics)
+        if self._on_epoch is not None:
+            self._on_epoch(len(self.history), metrics)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Tells a Ctrl-C from a failure: Lightning turns it into SystemExit."""
+        self.interrupted = isinstance(exception, KeyboardInterrupt)
+
+
+class UnbiasedRunningAverages(Callback):
+    """Lets batch normalization's running averages start from the data instead of from mean 0 and variance 1.
+
+    With momentum 0.1 and ten steps an epoch, a third of a running average is still its arbitrary start after the
+    first epoch; through fifty layers that compounds and a sound model scores like chance. Averaging the first steps
+    evenly, with momentum 1/t until that falls below the layer's own, removes the start at once, as Adam's bias
+    correction does (Kingma & Ba 2015, section 3). From step 1/momentum on nothing is changed.
+    """
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Finds the layers and their own momentum."""
+        self._layers = [
+            (module, module.momentum)
+            for module in pl_module.modules()
+            if isinstance(module, _BatchNorm) and module.track_running_stats and module.momentum is not None
+        ]
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """Sets this step's momentum."""
+        even = 1 / (trainer.global_step + 1)
+        for module, momentum in self._layers:
+            module.momentum = max(momentum, even)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Gives the layers their own momentum back."""
+        for module, momentum in self._layers:
+            module.momentum = momentum
+
+
+def contiguous_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The model's state as safetensors wants it: contiguous, on the CPU, no two entries sharing memory."""
+    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in model.state_dict().items()}

@@ -1,0 +1,87 @@
+"""Writes a trained model in formats that other programs read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl.errors import TrialError, UsageError
+from automl.files import write_bytes
+from automl.training.parts import load_model
+
+if TYPE_CHECKING:
+    import torch
+
+    from automl.training.trial import TrialSpec
+
+FORMATS = ("safetensors", "onnx")
+TOLERANCE = 1e-4
+"""Largest difference between an exported model's outputs and the original's that is let pass."""
+
+
+def export(spec: TrialSpec, folder: Path, kind: str, path: Path) -> None:
+    """Writes a trial's model to `path`.
+
+    Args:
+        spec: The trial's spec.
+        folder: The trial's folder.
+        kind: One of `FORMATS`. ``safetensors`` holds the weights, with the spec in its metadata under ``automl``;
+            ``onnx`` holds the whole model, from ``input`` of shape ``(batch, *input_shape)`` to ``output``.
+        path: The file to make.
+
+    Raises:
+        UsageError: An unknown format, or the packages for it are not installed.
+        StudyError: The trial left no whole weights.
+        TrialError: The exported model does not give the same outputs.
+    """
+    if kind not in FORMATS:
+        raise UsageError(f"There is no format {kind!r}; known: {', '.join(FORMATS)}.")
+    model = load_model(spec, folder)
+    data = _onnx(spec, model) if kind == "onnx" else _safetensors(spec, model)
+    write_bytes(path, data)
+
+
+def _safetensors(spec: TrialSpec, model: torch.nn.Module) -> bytes:
+    from safetensors.torch import save
+
+    return save(dict(model.state_dict()), metadata={"automl": json.dumps(spec.to_json())})
+
+
+def _onnx(spec: TrialSpec, model: torch.nn.Module) -> bytes:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"ONNX needs more packages ({error}): pip install 'automl-host[onnx]'.") from error
+    import torch
+
+    # Two examples at the least: torch.export takes a batch of one for a constant.
+    example = torch.rand(2, *spec.data.input_shape, generator=torch.Generator().manual_seed(0))
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model,
+            (example,),
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
+        assert program is not None
+        program.save(buffer)
+    data = buffer.getvalue()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    probe = torch.rand(5, *spec.data.input_shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        wanted = model(probe)
+    got = torch.from_numpy(session.run(None, {"input": probe.numpy()})[0])
+    difference = float((wanted - got).abs().max())
+    if not difference <= TOLERANCE:
+        raise TrialError(f"The ONNX model's outputs differ from the original's by {difference:.2g}; nothing was written.")
+    return data

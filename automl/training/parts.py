@@ -1,0 +1,69 @@
+"""From the names in a trial's spec to the things that train: model, module, data, price."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl.errors import StudyError
+from automl.host import get_host
+from automl.parts import DataSource, Space, Task
+from automl.price.flops import Work, count
+
+if TYPE_CHECKING:
+    import torch
+    from lightning.pytorch import LightningDataModule, LightningModule
+
+    from automl.training.trial import TrialSpec
+
+WEIGHTS = "model.safetensors"
+"""File of a trial's folder that holds its weights."""
+
+
+def build_model(spec: TrialSpec) -> torch.nn.Module:
+    """The bare model of a trial, freshly initialised from the global random state."""
+    return get_host().part(Space, spec.space).build(spec.config, spec.data)
+
+
+def build_module(spec: TrialSpec, model: torch.nn.Module) -> LightningModule:
+    """The LightningModule around a trial's model."""
+    return get_host().part(Task, spec.data.task).module(model, spec.config, spec.data)
+
+
+def build_datamodule(spec: TrialSpec) -> LightningDataModule:
+    """The data of a trial, in the order its seed decides."""
+    source = get_host().part(DataSource, spec.data.source)
+    return source.datamodule(spec.data, batch_size=spec.batch_size, seed=spec.seed)
+
+
+def count_work(spec: TrialSpec) -> Work:
+    """What the trial's model computes, counted before it exists."""
+    return count(functools.partial(build_model, spec), spec.data.input_shape)
+
+
+def load_model(spec: TrialSpec, folder: Path) -> torch.nn.Module:
+    """The trained model of a trial, in evaluation mode on the CPU.
+
+    Args:
+        spec: The trial's spec.
+        folder: The trial's folder.
+
+    Raises:
+        StudyError: The weights are missing, damaged, or of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise StudyError(f"Trial {spec.number} of study {spec.study!r} left no weights: there is no {path}.")
+    model = build_model(spec)
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise StudyError(
+            f"{path} is damaged or belongs to another model ({error}). "
+            f"`automl train {spec.study} {spec.number}` makes it again."
+        ) from error
+    return model.eval()

@@ -1,0 +1,84 @@
+"""A trial as plain data: the spec that goes in and the result that comes out, at the border of every executor."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from automl.parts import Config, DataSpec
+from automl.price.tag import PriceTag
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialSpec:
+    """All there is to know to train one candidate: the same spec gives the same model, anywhere and any time.
+
+    Attributes:
+        study: Name of the study the candidate belongs to.
+        number: Its number within the study, from 0.
+        space: Name of the space that made the config.
+        config: The candidate.
+        data: What the model has to know of its data.
+        epochs: Passes over the training split.
+        batch_size: Examples a training step.
+        seed: Seed of initial weights, order of examples and noise.
+        threads: CPU threads to compute with. Sums come out in another order with another number of threads, so
+            the last digits of the weights depend on it.
+    """
+
+    study: str
+    number: int
+    space: str
+    config: Config
+    data: DataSpec
+    epochs: int
+    batch_size: int
+    seed: int
+    threads: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dict of JSON types."""
+        return {**vars(self), "data": self.data.to_json()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrialSpec:
+        """The inverse of `to_json`."""
+        return cls(**{**data, "data": DataSpec.from_json(data["data"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What became of a trial.
+
+    Attributes:
+        number: The trial's number.
+        status: Whether there is a trained model.
+        score: The task's score on the validation split after the last epoch; None when the trial failed.
+        history: Metrics by epoch, in order: ``[{"train_loss": ..., "val_accuracy": ...}, ...]``.
+        training: Price of training the model once; empty when the trial failed.
+        prediction: Price of one prediction; empty where it could not be counted.
+        spent: Price of all that was done for the trial, its validation too; known for failed trials as well.
+        parameters: Trainable and other parameters of the model.
+        cause: Why it failed, in a sentence; empty otherwise.
+    """
+
+    number: int
+    status: Literal["complete", "failed"]
+    score: float | None
+    history: list[dict[str, float]]
+    training: PriceTag
+    prediction: PriceTag
+    spent: PriceTag
+    parameters: int | None = None
+    cause: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dict of JSON types."""
+        tags = {name: getattr(self, name).to_json() for name in ("training", "prediction", "spent")}
+        return {**vars(self), **tags}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrialResult:
+        """The inverse of `to_json`."""
+        tags = {name: PriceTag.from_json(data[name]) for name in ("training", "prediction", "spent")}
+        return cls(**{**data, **tags})

@@ -1,0 +1,28 @@
+"""Images: data sources, classification, EfficientNet."""
+
+from __future__ import annotations
+
+import automl
+from automl_vision.classification import ImageClassification
+from automl_vision.digits import Digits
+from automl_vision.efficientnet import EfficientNet
+
+AUTOML_API_VERSION = 1
+
+
+@automl.hookimpl
+def automl_data_sources() -> list[automl.DataSource]:
+    """The data source ``digits``."""
+    return [Digits()]
+
+
+@automl.hookimpl
+def automl_tasks() -> list[automl.Task]:
+    """The task ``image-classification``."""
+    return [ImageClassification()]
+
+
+@automl.hookimpl
+def automl_spaces() -> list[automl.Space]:
+    """The space ``efficientnet``."""
+    return [EfficientNet()]

@@ -1,0 +1,88 @@
+"""The space ``efficientnet``: EfficientNet-B0 scaled by one number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from automl.errors import UsageError
+from automl.host import get_host
+from automl.parts import Categorical, Config, DataSpec, Dimension, Float, Normalizer, Space, Trial
+
+if TYPE_CHECKING:
+    import torch
+
+ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
+"""Depth, width and resolution of one compound step (Tan & Le 2019, section 3.3); ALPHA * BETA^2 * GAMMA^2 = 1.92."""
+
+BASELINE_PX = 224
+SMALLEST_PX = 8
+ENLARGEMENT = 4
+
+
+class EfficientNet(Space):
+    """EfficientNet-B0 under compound scaling (Tan & Le 2019, arXiv:1905.11946, equation 3).
+
+    With the compound coefficient phi, depth grows as 1.2^phi, width as 1.1^phi and resolution as 1.15^phi, so FLOPs
+    as 1.92^phi. Small images want a negative phi.
+
+    The resolution at phi = 0 is the paper's 224 pixels, or four times the side of the data's own images where that
+    is less: the network halves its input five times, and an 8x8 image would be one pixel after the third.
+    """
+
+    name = "efficientnet"
+    summary = "EfficientNet under compound scaling: one coefficient sets depth, width and resolution"
+    tasks = ("image-classification",)
+    default_data = "digits"
+
+    def dimensions(self, spec: DataSpec) -> tuple[Dimension, ...]:
+        """The compound coefficient, the normalizer and the recipe."""
+        # On thumbnails a wider model gains nothing that a validation split could show, and takes minutes on a CPU.
+        high = 0.0 if _baseline_px(spec) == BASELINE_PX else -3.0
+        normalizers = tuple(part.name for part in get_host().parts(Normalizer))
+        dimensions: list[Dimension] = [
+            Float("phi", -10.0, high, -6.0, limits=(-20.0, 8.0), summary="compound coefficient"),
+            Float("learning_rate", 2e-3, 2e-2, 1e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
+            Float("weight_decay", 1e-3, 1e-1, 5e-2, log=True, limits=(1e-8, 1.0), summary="decoupled weight decay"),
+            Float("drop_rate", 0.0, 0.3, 0.1, limits=(0.0, 0.9), summary="dropout before the classifier"),
+        ]
+        if normalizers:
+            default = "bn" if "bn" in normalizers else normalizers[0]
+            dimensions.insert(1, Categorical("normalizer", normalizers, default, summary="normalization layer"))
+        return tuple(dimensions)
+
+    def suggest(self, trial: Trial, spec: DataSpec) -> Config:
+        """The dimensions, and what phi means for these images: width, depth and resolution."""
+        config = super().suggest(trial, spec)
+        phi = config["phi"]
+        config["width"] = BETA**phi
+        config["depth"] = ALPHA**phi
+        config["resolution_px"] = max(SMALLEST_PX, round(_baseline_px(spec) * GAMMA**phi))
+        return config
+
+    def landmarks(self, spec: DataSpec) -> Sequence[Config]:
+        """The cheap end, the middle, and three quarters of the way to the dear end."""
+        phi = next(d for d in self.dimensions(spec) if isinstance(d, Float) and d.name == "phi")
+        return [{"phi": phi.low + share * (phi.high - phi.low)} for share in (0.0, 0.5, 0.75)]
+
+    def build(self, config: Config, spec: DataSpec) -> torch.nn.Module:
+        """From raw pixels in the data's own size to logits ``(batch, classes)``."""
+        from automl_vision.models import efficientnet
+
+        if len(spec.input_shape) != 3:  # noqa: PLR2004
+            raise UsageError(f"space {self.name} takes images (channels, height, width), not {spec.input_shape}")
+        normalizer = get_host().part(Normalizer, config["normalizer"]) if "normalizer" in config else None
+        return efficientnet(config, spec, normalizer)
+
+    def describe(self, config: Config) -> str:
+        """Phi, resolution, normalizer and learning rate."""
+        words = [f"phi {config['phi']:.1f}", f"{config['resolution_px']} px"]
+        words += [config["normalizer"]] if "normalizer" in config else []
+        return " · ".join([*words, f"lr {config['learning_rate']:.2g}"])
+
+
+def _baseline_px(spec: DataSpec) -> int:
+    """Resolution at phi = 0, in pixels."""
+    side = math.ceil(max(spec.input_shape[-2:]))
+    return min(BASELINE_PX, ENLARGEMENT * side)

@@ -1,0 +1,82 @@
+"""Builds models with timm, and puts in front of them what turns raw pixels into their input."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from timm.models._efficientnet_builder import decode_arch_def, round_channels
+from timm.models.efficientnet import EfficientNet
+from torch import nn
+from torch.nn import functional
+
+from automl.parts import Config, DataSpec, Normalizer
+from automl.training.swap import swap_normalizers
+
+B0 = [
+    ["ds_r1_k3_s1_e1_c16_se0.25"],
+    ["ir_r2_k3_s2_e6_c24_se0.25"],
+    ["ir_r2_k5_s2_e6_c40_se0.25"],
+    ["ir_r3_k3_s2_e6_c80_se0.25"],
+    ["ir_r3_k5_s1_e6_c112_se0.25"],
+    ["ir_r4_k5_s2_e6_c192_se0.25"],
+    ["ir_r1_k3_s1_e6_c320_se0.25"],
+]
+"""EfficientNet-B0's stages in timm's notation: repeats, kernel, stride, expansion, channels, squeeze-excitation."""
+
+STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+
+
+class Pixels(nn.Module):
+    """From raw pixels in the data's own size to standardised pixels in the model's: what is exported takes files.
+
+    Args:
+        size_px: Height and width the model wants; the images are resized bilinearly to it.
+        mean: Mean of each channel.
+        std: Standard deviation of each channel.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, size_px: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.size_px = size_px
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images ``(batch, channels, height, width)`` to ``(batch, channels, size_px, size_px)``."""
+        images = (images - self.mean) / self.std
+        size = (self.size_px, self.size_px)
+        if images.shape[-2:] == size:
+            return images
+        # Without antialiasing a large image made small would keep a few of its pixels and drop the rest.
+        shrinks = images.shape[-1] > self.size_px or images.shape[-2] > self.size_px
+        return functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=shrinks)
+
+
+def efficientnet(config: Config, spec: DataSpec, normalizer: Normalizer | None) -> nn.Module:
+    """EfficientNet-B0 with width and depth scaled; channels and repeats are rounded as the paper's code does.
+
+    Channels go to multiples of 8 and never below 0.9 of the request, stem and head too; repeats are rounded up.
+
+    Args:
+        config: ``width``, ``depth`` (factors), ``resolution_px`` and ``drop_rate``.
+        spec: Shape, mean and deviation of the images; the classes.
+        normalizer: Takes the place of batch normalization; None leaves timm's own.
+    """
+    channels = partial(round_channels, multiplier=config["width"])
+    body = EfficientNet(
+        block_args=decode_arch_def(B0, config["depth"]),
+        num_classes=len(spec.classes),
+        num_features=channels(HEAD_CHANNELS),
+        in_chans=spec.input_shape[0],
+        stem_size=STEM_CHANNELS,
+        round_chs_fn=channels,
+        act_layer=nn.SiLU,
+        drop_rate=config["drop_rate"],
+    )
+    if normalizer is not None:
+        swap_normalizers(body, normalizer)
+    return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), body)
