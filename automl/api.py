@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from automl.search.executor import SerialExecutor
-from automl.search.observer import Observer
-from automl.search.resolve import resolve
-from automl.search.run import Search
-from automl.search.settings import Settings
-from automl.search.study import Study
+from automl.engine.executor import SerialExecutor
+from automl.engine.observer import Observer
+from automl.engine.resolve import resolve
+from automl.engine.run import Search
+from automl.engine.settings import Settings
+from automl.engine.study import Study
 
 
 def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -> Study:
@@ -25,7 +25,7 @@ def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -
     Args:
         space: Name of the search space.
         observers: Objects told of every event.
-        **settings: Any setting of `automl.search.settings.Settings`, such as ``trials``, ``epochs``, ``set``,
+        **settings: Any setting of `automl.engine.settings.Settings`, such as ``trials``, ``epochs``, ``set``,
             ``study``, ``home``.
 
     Returns:

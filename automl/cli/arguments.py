@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from automl.search.record import Record
-    from automl.search.study import Study
+    from automl.engine.record import Record
+    from automl.engine.study import Study
 
 home_option = click.option(
     "--home",

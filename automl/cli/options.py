@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from automl.search.narrow import split_assignments
-from automl.search.settings import Settings, load_file
+from automl.engine.narrow import split_assignments
+from automl.engine.settings import Settings, load_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from automl.price.tag import PriceTag
-    from automl.search.study import Study
+    from automl.engine.study import Study
 
 
 def print_outcome(study: Study, *, as_json: bool) -> None:

@@ -38,7 +38,7 @@ def command(config: Path | None, save_config: Path | None, dry_run: bool, as_jso
         raise UsageError(f"Name a search space: --space NAME ({names}).")
     settings = gather(given, config)
     if save_config:
-        from automl.search.resolve import resolve
+        from automl.engine.resolve import resolve
 
         write_text(save_config, resolve(settings).settings.to_yaml())
     if dry_run:
@@ -55,11 +55,14 @@ def command(config: Path | None, save_config: Path | None, dry_run: bool, as_jso
 def _dry_run(settings: Any, *, as_json: bool) -> None:
     from automl.cli.console import print_json, stdout_console
     from automl.cli.view import estimate_sentence
-    from automl.search.estimate import estimate
-    from automl.search.resolve import resolve
+    from automl.engine.estimate import estimate
+    from automl.engine.resolve import resolve
+    from automl.errors import TrialError
 
     plan = resolve(settings)
     expected = estimate(plan, plan.settings.trials)
+    if expected is None:
+        raise TrialError("None of the candidates tried could be built and trained for a step; see `automl doctor`.")
     if as_json:
         tag = expected.tag.to_json()
         print_json({"trials": expected.trials, "estimate": tag, "low_s": expected.low_s, "high_s": expected.high_s})

@@ -43,8 +43,8 @@ def command(name: str | None, data: str | None, as_json: bool) -> None:  # noqa:
 
 
 def _dimensions(name: str, data: str | None) -> dict[str, Any]:
-    from automl.search.resolve import resolve
-    from automl.search.settings import Settings
+    from automl.engine.resolve import resolve
+    from automl.engine.settings import Settings
 
     plan = resolve(Settings.checked({"space": name, "data": data}))
     return {

@@ -7,14 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from automl.report.units import si
-from automl.search.observer import Observer
+from automl.engine.observer import Observer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from automl.search.estimate import Estimate
-    from automl.search.record import Record
-    from automl.search.study import Study
+    from automl.engine.estimate import Estimate
+    from automl.engine.record import Record
+    from automl.engine.study import Study
     from automl.training.trial import TrialSpec
 
 LINES_AROUND = 8
@@ -147,7 +147,7 @@ class LiveView(Observer):
 
     def _table(self, most: int) -> RenderableType:
         from automl.report.tables import live_table, trial_row
-        from automl.search.record import verdict
+        from automl.engine.record import verdict
 
         assert self._study is not None
         records, goals = self._study.records, self._study.goals

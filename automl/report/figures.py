@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from automl.engine.record import Record
     from automl.parts import Goal
-    from automl.search.record import Record
 
 __all__ = ["front_figure_html", "front_figure_png", "hypervolume_history"]
 

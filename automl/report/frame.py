@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.record import front
 from automl.price.tag import UNITS
-from automl.search.record import front
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
+    from automl.engine.record import Record
     from automl.parts import Goal
     from automl.price.tag import PriceTag
-    from automl.search.record import Record
 
 
 def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -> pd.DataFrame:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from automl.search.front import front_indices, hypervolume
+from automl.engine.front import front_indices, hypervolume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from automl.engine.record import Record
     from automl.parts import Goal
-    from automl.search.record import Record
 
 MARGIN = 0.1
 """How far beyond the worst value the reference lies, as a part of the range seen."""

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from matplotlib.transforms import Bbox
 
+    from automl.engine.record import Record
     from automl.report.scene import Scene
-    from automl.search.record import Record
 
 _MOST_IN_FULL = 12
 _GAP_PT = 9

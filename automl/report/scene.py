@@ -7,14 +7,18 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from automl.engine.record import Record, front
 from automl.report import units
-from automl.search.record import Record, front
 
 if TYPE_CHECKING:
     from automl.parts import Goal
 
 NOTHING = "No trial has finished yet: there is nothing to draw."
 TRIAL = "trial"
+
+# Values closer than this part of their size share a place: the ticks between them would need too many digits.
+_SAME = 1e-7
+_NOTHING = 1e-290
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +49,9 @@ class Axis:
     def limits(self, margin: float = 0.06) -> tuple[float, float]:
         """Both ends as `place` gives them, with room around the values; never the same twice."""
         low, high = self.place(self.low), self.place(self.high)
-        if high - low <= 1e-9 * max(abs(low), abs(high)):
-            room = 0.5 if self.log or self.metric == TRIAL else (abs(high) or 1.0) * 0.05
+        size = max(abs(low), abs(high))
+        if high - low <= max(_SAME * size, _NOTHING):
+            room = 0.5 if self.log or self.metric == TRIAL or size <= _NOTHING else 0.05 * size
         else:
             room = margin * (high - low)
         return low - room, high + room

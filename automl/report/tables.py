@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
+from automl.engine.record import front
 from automl.price.tag import UNITS
 from automl.report import units
-from automl.search.record import front
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from automl.engine.record import Record
     from automl.parts import Goal
     from automl.price.tag import PriceTag
-    from automl.search.record import Record
 
 
 _HEADING_WIDTH = 12

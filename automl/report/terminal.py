@@ -10,8 +10,8 @@ from automl.report.scene import NOTHING, TRIAL, Scene, scene
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from automl.engine.record import Record
     from automl.parts import Goal
-    from automl.search.record import Record
 
 ON_FRONT = "●"
 DOMINATED = "·"

@@ -52,8 +52,10 @@ class Diary(Callback):
         self.validated_examples += len(batch[0])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Notes the epoch's metrics."""
+        """Notes the epoch's metrics, those that are finite."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        # What is not finite is no figure: it could be neither stored nor drawn.
+        metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
         self.history.append(metrics)
         if self._on_epoch is not None:
             self._on_epoch(len(self.history), metrics)

@@ -95,7 +95,7 @@ def _fit(spec: TrialSpec, diary: Diary) -> LightningModule:
 def _score(spec: TrialSpec, diary: Diary) -> float:
     name = f"val_{get_host().part(Task, spec.data.task).score}"
     if not diary.history or name not in diary.history[-1]:
-        raise TrialError(f"task {spec.data.task} logged no {name}")
+        raise TrialError(f"task {spec.data.task} logged no finite {name}")
     return diary.history[-1][name]
 
 

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
+from automl.engine.record import Record, front
 from automl.parts import DataSpec, Goal
 from automl.price.tag import Figure, PriceTag
-from automl.search.record import Record, front
 from automl.training.trial import TrialResult, TrialSpec
 
 DATA = DataSpec("digits", "image-classification", (1, 8, 8), tuple("0123456789"), 1078, 359, 360)

@@ -11,12 +11,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from automl.engine.record import front
 from automl.parts import Goal
 from automl.report import figures
 from automl.report.figures import front_figure_html, front_figure_png
 from automl.report.labels import place_labels
 from automl.report.scene import NOTHING, scene
-from automl.search.record import front
 
 
 class Page(html.parser.HTMLParser):

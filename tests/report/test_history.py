@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.engine.front import dominates
 from automl.parts import Goal
 from automl.report.history import hypervolume_history
-from automl.search.front import dominates
 
 GOALS = (Goal("accuracy", "maximize"), Goal("lifetime_flops", "minimize", log=True))
 THREE = (*GOALS, Goal("wall_s", "minimize"))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.engine.record import front
 from automl.report.scene import TRIAL, Axis, scene
-from automl.search.record import front
 
 values = st.floats(min_value=-1e12, max_value=1e12)
 prices = st.floats(min_value=1e-9, max_value=1e24)

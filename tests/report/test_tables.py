@@ -8,9 +8,9 @@ import re
 import pytest
 from rich.console import Console
 
+from automl.engine.record import front
 from automl.price.tag import Figure, PriceTag
 from automl.report.tables import front_table, live_table, plain_line, price_tag_table, trial_row
-from automl.search.record import front
 
 
 def render(table, width=100, **options):

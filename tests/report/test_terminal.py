@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
+from automl.engine.record import front
 from automl.parts import Goal
 from automl.report.scene import NOTHING
 from automl.report.terminal import DOMINATED, ON_FRONT, front_plot
-from automl.search.record import front
 
 SPREAD = [(0.50, 1e6), (0.70, 1e7), (0.85, 1e8), (0.95, 1e9), (0.60, 1e8), (0.80, 9e8), (0.55, 5e7)]
 

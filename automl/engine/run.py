@@ -13,14 +13,14 @@ from automl.errors import TrialError
 from automl.parts import Config
 from automl.price.meter import Meter
 from automl.price.tag import Figure, PriceTag
-from automl.search.estimate import Estimate, estimate
-from automl.search.executor import Executor
-from automl.search.observer import Observer
-from automl.search.record import Record
-from automl.search.resolve import Plan
-from automl.search.store import held, prepare_home
-from automl.search.strategy import Proposer, make_sampler
-from automl.search.study import Study
+from automl.engine.estimate import Estimate, estimate
+from automl.engine.executor import Executor
+from automl.engine.observer import Observer
+from automl.engine.record import Record
+from automl.engine.resolve import BATCH_SIZE, Plan
+from automl.engine.store import held, prepare_home
+from automl.engine.strategy import Proposer, make_sampler
+from automl.engine.study import Study
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Search:
             config=config,
             data=self._plan.data,
             epochs=settings.epochs,
-            batch_size=settings.batch_size,
+            batch_size=settings.batch_size or BATCH_SIZE,
             seed=settings.seed + trial.number,
             threads=settings.threads or 1,
         )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from automl.errors import UsageError
 from automl.parts import Categorical, Float, Integer
-from automl.search.narrow import Choices, NarrowedTrial, Range, parse_narrowing, split_assignments, starting_point
+from automl.engine.narrow import Choices, NarrowedTrial, Range, parse_narrowing, split_assignments, starting_point
 
 DIMENSIONS = (
     Float("rate", 0.001, 0.1, 0.01, log=True, limits=(1e-6, 1.0)),

@@ -8,8 +8,11 @@ import os
 from automl.errors import UsageError
 from automl.host import Host, get_host
 from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Task
-from automl.search.narrow import Choices, Range, parse_narrowing
-from automl.search.settings import Settings
+from automl.engine.narrow import Choices, Range, parse_narrowing
+from automl.engine.settings import Settings
+
+
+BATCH_SIZE = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +61,12 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
         update={
             "objective": objective.name,
             "data": source.name,
+            "batch_size": settings.batch_size or min(BATCH_SIZE, data.train_size),
             "threads": settings.threads or cores(),
             "home": settings.home.expanduser(),
         }
     )
-    if chosen.batch_size > data.train_size:
+    if chosen.batch_size and chosen.batch_size > data.train_size:
         raise UsageError(f"A batch of {chosen.batch_size} is more than the {data.train_size} training examples.")
     return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing)
 

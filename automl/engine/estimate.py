@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import statistics
 import time
-from typing import TYPE_CHECKING
 
 from automl.parts import Config
 from automl.price.tag import Figure, PriceTag
-from automl.search.narrow import NarrowedTrial
+from automl.engine.narrow import NarrowedTrial
+from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.training.trial import TrialSpec
-
-if TYPE_CHECKING:
-    from automl.search.resolve import Plan
 
 SAMPLES = 6
 TIMED = 3
@@ -38,7 +36,7 @@ class Estimate:
     high_s: float
 
 
-def estimate(plan: Plan, trials: int) -> Estimate:
+def estimate(plan: Plan, trials: int) -> Estimate | None:
     """Prices a few random candidates and times a few training steps of some of them.
 
     Operations are counted for every sampled candidate; seconds a trial are interpolated between those timed, as a
@@ -47,20 +45,24 @@ def estimate(plan: Plan, trials: int) -> Estimate:
     Args:
         plan: The search.
         trials: Trials still to come.
-    """
-    from automl.training.parts import count_work
 
-    specs = [_spec(plan, config) for config in _sample(plan)]
-    examples = plan.settings.epochs * plan.data.train_size
-    flops = [count_work(spec).training_flops * examples for spec in specs]
-    order = sorted(range(len(specs)), key=flops.__getitem__)
-    timed = sorted({order[round(i * (len(order) - 1) / (TIMED - 1))] for i in range(TIMED)})
-    points = [(flops[index], _trial_s(specs[index])) for index in timed]
-    seconds = [_interpolate(flop, sorted(points)) for flop in flops]
+    Returns:
+        The estimate; None when none of the sampled candidates could be built, which the search will report.
+    """
+    counted = sorted(_counted(plan), key=lambda pair: pair[0])
+    if not counted:
+        return None
+    flops = [work for work, _ in counted]
+    timed = sorted({round(i * (len(counted) - 1) / (TIMED - 1)) for i in range(TIMED)})
+    try:
+        points = [(flops[index], _trial_s(counted[index][1])) for index in timed]
+    except Exception:  # noqa: BLE001 - a candidate that cannot be trained fails in its own trial, with its cause
+        return None
+    seconds = [_interpolate(flop, points) for flop in flops]
     mean, spread = statistics.fmean(seconds), statistics.pstdev(seconds)
     # Two errors: of a mean over few random candidates, and of timing a few steps on a machine with other work.
-    error = math.hypot(spread * math.sqrt(1 / len(specs) + 1 / max(1, trials)), 0.2 * mean)
-    how = f"{len(specs)} random candidates counted, {len(points)} of them timed for {STEPS} steps"
+    error = math.hypot(spread * math.sqrt(1 / len(counted) + 1 / max(1, trials)), 0.2 * mean)
+    how = f"{len(counted)} random candidates counted, {len(points)} of them timed for {STEPS} steps"
     tag = PriceTag(
         {
             "flops": Figure(statistics.fmean(flops) * trials, "estimated", how),
@@ -68,6 +70,19 @@ def estimate(plan: Plan, trials: int) -> Estimate:
         }
     )
     return Estimate(trials, tag, max(0.0, mean - error) * trials, (mean + error) * trials)
+
+
+def _counted(plan: Plan) -> list[tuple[float, TrialSpec]]:
+    """Training FLOPs and spec of each sampled candidate that can be built."""
+    from automl.training.parts import count_work
+
+    examples = plan.settings.epochs * plan.data.train_size
+    counted = []
+    for config in _sample(plan):
+        spec = _spec(plan, config)
+        with contextlib.suppress(Exception):  # it fails in its own trial, with its cause
+            counted.append((count_work(spec).training_flops * examples, spec))
+    return counted
 
 
 def _sample(plan: Plan) -> list[Config]:
@@ -86,7 +101,7 @@ def _spec(plan: Plan, config: Config) -> TrialSpec:
         config=config,
         data=plan.data,
         epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        batch_size=settings.batch_size or BATCH_SIZE,
         seed=settings.seed,
         threads=settings.threads or 1,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,16 @@ from automl.files import write_text
 from automl.host import get_host
 from automl.parts import DataSource, DataSpec, Goal, Task
 from automl.price.tag import PriceTag
-from automl.search.record import Record, front
-from automl.search.settings import Settings
-from automl.search.store import DATABASE, database_error, missing_study, open_storage
+from automl.engine.record import Record, front
+from automl.engine.settings import Settings
+from automl.engine.store import DATABASE, database_error, missing_study, open_storage
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
-    from automl.search.resolve import Plan
+    from automl.engine.resolve import Plan
 
 FORMAT = 1
 """Version of what a study keeps beside Optuna's own tables."""
@@ -72,7 +73,9 @@ class Study:
         made = optuna.create_study(
             storage=storage, study_name=name, directions=[goal.direction for goal in plan.goals]
         )
-        made.set_metric_names([goal.metric for goal in plan.goals])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            made.set_metric_names([goal.metric for goal in plan.goals])
         kept = {
             "format": FORMAT,
             "settings": settings.model_copy(update={"study": name}).model_dump(mode="json", exclude={"home"}),

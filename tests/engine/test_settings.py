@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from automl.errors import UsageError
-from automl.search.settings import Settings, load_file, option_names
+from automl.engine.settings import Settings, load_file, option_names
 
 
 def test_yaml_round_trip():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from automl.parts import Config, DataSpec, Space
-from automl.search.narrow import NarrowedTrial, Narrowing, starting_point
+from automl.engine.narrow import NarrowedTrial, Narrowing, starting_point
 
 if TYPE_CHECKING:
     import optuna

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from automl.parts import Goal
-from automl.search.front import dominates, front_indices
+from automl.engine.front import dominates, front_indices
 from automl.training.trial import TrialResult, TrialSpec
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from automl.search.estimate import Estimate
-    from automl.search.record import Record
-    from automl.search.study import Study
+    from automl.engine.estimate import Estimate
+    from automl.engine.record import Record
+    from automl.engine.study import Study
     from automl.training.trial import TrialSpec
 
 
