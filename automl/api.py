@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from automl.engine.resolve import resolve
 from automl.engine.run import Search
 from automl.engine.settings import Settings
 from automl.engine.study import Study
+from automl.tracking.quiet import quiet
 
 
 def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -> Study:
@@ -40,12 +42,22 @@ def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -
     return run(Settings.checked({"space": space, **settings}), observers)
 
 
-def run(settings: Settings, observers: Sequence[Observer] = ()) -> Study:
-    """Runs a search from checked settings, with tracking as they say."""
+def run(settings: Settings, observers: Sequence[Observer] = (), warn: Callable[[str], None] = warnings.warn) -> Study:
+    """Runs a search from checked settings, with tracking as they say; see `search`.
+
+    A tracking store that fails does not stop the search; `warn` is told at the end.
+    """
+    from automl.report.observer import FrontFiles
     from automl.tracking.observer import trackers
 
+    quiet()
     plan = resolve(settings)
-    return Search(plan, SerialExecutor(), [*observers, *trackers(plan.settings)]).run()
+    tracking = trackers(plan.settings)
+    study = Search(plan, SerialExecutor(), [*observers, FrontFiles(), *tracking]).run()
+    for tracker in tracking:
+        if tracker.problem:
+            warn(f"Tracking is incomplete. {tracker.problem}")
+    return study
 
 
 def open_study(name: str, home: str | Path = "runs") -> Study:

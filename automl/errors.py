@@ -42,7 +42,11 @@ class TrialError(AutoMLError):
 def near_names(name: str, known: Iterable[str]) -> list[str]:
     """Names in `known` that a person who typed `name` may have meant, best first, at most three."""
     folded = {candidate.casefold(): candidate for candidate in known}
-    return [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
+    typed = name.casefold()
+    # An abbreviation is far from its word by edit distance, yet surely meant.
+    begun = sorted(candidate for candidate in folded if typed and candidate.startswith(typed))
+    matches = begun or difflib.get_close_matches(typed, folded, n=3, cutoff=0.5)
+    return [folded[match] for match in matches[:3]]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

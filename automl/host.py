@@ -99,7 +99,7 @@ class Host:
 
         Args:
             entry_points: What to load; the environment's entry-point group ``automl`` when None.
-            disabled: Entry points or distributions to leave out, by name.
+            disabled: Entry points or distributions to leave out, by name; ``*`` leaves out all.
             clock: Returns seconds; by it the import of a plugin is timed.
         """
         self.problems: list[Problem] = []
@@ -116,7 +116,7 @@ class Host:
             ((_source(entry_point), entry_point) for entry_point in entry_points),
             key=lambda pair: (pair[0].distribution, pair[0].plugin),
         ):
-            if skip & {_canonical(source.plugin), _canonical(source.distribution)}:
+            if skip & {"*", _canonical(source.plugin), _canonical(source.distribution)}:
                 self.disabled.append(source)
             else:
                 self._load(source, entry_point.load)
@@ -161,18 +161,20 @@ class Host:
     def _load(self, source: Source, load: Callable[[], object]) -> None:
         before = set(sys.modules)
         start = self._clock()
-        try:
-            module = load()
-            self._check_version(module)
-            self._manager.register(module, name=f"{source.distribution}:{source.plugin}")
-        except (Exception, SystemExit) as error:
-            self._report(source, _cause(error))
-            return
-        plugin = Plugin(source)
-        self.plugins.append(plugin)
-        self._report_unknown_hooks(source, module)
-        for hook, kind in HOOKS.items():
-            self._take(plugin, module, hook, kind)
+        # A plugin that greets the world as it is imported must not end up in somebody's JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                module = load()
+                self._check_version(module)
+                self._manager.register(module, name=f"{source.distribution}:{source.plugin}")
+            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it is the plugin's
+                self._report(source, _cause(error))
+                return
+            plugin = Plugin(source)
+            self.plugins.append(plugin)
+            self._report_idle_hooks(source, module)
+            for hook, kind in HOOKS.items():
+                self._take(plugin, module, hook, kind)
         plugin.import_s = self._clock() - start
         heavy = [name for name in HEAVY if name in sys.modules and name not in before]
         if heavy:
@@ -184,6 +186,8 @@ class Host:
 
     def _check_version(self, plugin: object) -> None:
         wanted = getattr(plugin, "AUTOML_API_VERSION", hookspecs.API_VERSION)
+        if not isinstance(wanted, int):
+            raise TypeError(f"AUTOML_API_VERSION must be a whole number, not {wanted!r}")
         if wanted != hookspecs.API_VERSION:
             older = "automl-host" if wanted > hookspecs.API_VERSION else "the plugin"
             raise ImportError(
@@ -191,36 +195,33 @@ class Host:
                 f"update {older}"
             )
 
-    def _report_unknown_hooks(self, source: Source, module: object) -> None:
-        unknown = [
-            name
-            for name in dir(module)
-            if name.startswith(f"{hookspecs.PROJECT}_")
-            and name not in HOOKS
-            and self._manager.parse_hookimpl_opts(module, name) is not None
-        ]
-        for name in unknown:
-            self._report(source, f"implements {name}, which is no hook of this host", fatal=False)
+    def _report_idle_hooks(self, source: Source, module: object) -> None:
+        """Warns of hooks that nobody will ever call: misspelt ones, and ones without the mark."""
+        for name in dir(module):
+            options = self._manager.parse_hookimpl_opts(module, name)
+            hook = name if options is None else options["specname"] or name
+            if options is not None and hook not in HOOKS:
+                self._report(source, f"implements {hook}, which is no hook of this host", fatal=False)
+            elif options is None and name in HOOKS:
+                self._report(source, f"has {name}, but without @automl.hookimpl it is not called", fatal=False)
 
     def _take(self, plugin: Plugin, module: object, hook: str, kind: type[Part]) -> None:
         others = [other for other in self._manager.get_plugins() if other is not module]
         try:
-            answers = self._manager.subset_hook_caller(hook, others)()
-        except (Exception, SystemExit) as error:
+            for answer in self._manager.subset_hook_caller(hook, others)():
+                if isinstance(answer, list | tuple):
+                    for part in answer:
+                        self._add(plugin, hook, kind, part)
+                else:
+                    self._report(plugin.source, f"{hook} returned {type(answer).__name__}, not a list of {kind.kind}s")
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it is the plugin's
             self._report(plugin.source, f"{hook} failed: {_cause(error)}")
-            return
-        for answer in answers:
-            if not isinstance(answer, list | tuple):
-                self._report(plugin.source, f"{hook} returned {type(answer).__name__}, not a list of {kind.kind}s")
-                continue
-            for part in answer:
-                self._add(plugin, hook, kind, part)
 
     def _add(self, plugin: Plugin, hook: str, kind: type[Part], part: Any) -> None:
         if not isinstance(part, kind):
-            self._report(plugin.source, f"{hook} returned {part!r}, which is not a {kind.kind}")
-        elif not part.name or not part.summary:
-            self._report(plugin.source, f"{hook} returned a {kind.kind} without name or summary: {part!r}")
+            self._report(plugin.source, f"{hook} returned {part!r}, which is no {kind.kind}")
+        elif not (_is_text(part.name) and _is_text(part.summary)):
+            self._report(plugin.source, f"{hook} returned {part!r}, which has no name or no summary")
         elif (kind, part.name) in self._parts:
             holder = self._parts[kind, part.name][1]
             self._report(plugin.source, f"its {kind.kind} {part.name!r} is left out: {holder} has that name already")
@@ -232,13 +233,18 @@ class Host:
         self.problems.append(Problem(source, cause, fatal))
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 def _canonical(name: str) -> str:
     return name.strip().lower().replace("_", "-")
 
 
 def _source(entry_point: importlib.metadata.EntryPoint) -> Source:
-    dist = entry_point.dist
-    return Source(entry_point.name, dist.name if dist else "(unknown)", dist.version if dist else "0")
+    # A broken uninstallation leaves entry points behind that have neither name nor version.
+    name, version = getattr(entry_point.dist, "name", None), getattr(entry_point.dist, "version", None)
+    return Source(entry_point.name, name or "(unknown)", version or "0")
 
 
 def _cause(error: BaseException) -> str:
@@ -250,7 +256,7 @@ def _cause(error: BaseException) -> str:
 def _environment_host() -> Host:
     """The host over this environment's plugins, less those AUTOML_DISABLE_PLUGINS names (``*``: all)."""
     disabled = [name for name in os.environ.get("AUTOML_DISABLE_PLUGINS", "").split(",") if name.strip()]
-    return Host([]) if "*" in disabled else Host(disabled=disabled)
+    return Host(disabled=disabled)
 
 
 _override: list[Host] = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
+import os
 import sys
-import traceback
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from automl.errors import AutoMLError, StorageError, unknown_name
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "search": "Search a space for the models that give the most for their price.",
@@ -31,11 +33,59 @@ Exit codes:
   0    done
   1    unexpected error, or a check of `automl doctor` failed
   2    bad input: unknown name, value out of range, contradictory options
-  3    study missing, damaged, held by another process, or made with other settings
+  3    study missing, damaged, in use, or made with other settings
   4    home or disk cannot be written to
   5    training failed, or no trial succeeded
   130  interrupted
 """
+
+READER_GONE = 141
+"""Exit code when the reader of our output has gone: what a shell reports of a program that SIGPIPE ended."""
+
+NO_STORAGE = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""Errors of the operating system that a person mends by making room or choosing another place."""
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if value and not ctx.resilient_parsing:
+        import automl
+
+        click.echo(f"automl {automl.__version__}")
+        ctx.exit()
+
+
+def _no_plugins(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if value and not ctx.resilient_parsing:
+        from automl.host import Host, use_host
+
+        ctx.with_resource(use_host(Host(disabled=["*"])))
+
+
+def _common_options(*, hidden: bool) -> list[click.Option]:
+    """The options every command takes; of a command, as of the group, because people append them to what they typed."""
+    debug = click.Option(
+        ["--debug"], is_flag=True, expose_value=False, hidden=hidden, help="Show the traceback of an error."
+    )
+    no_plugins = click.Option(
+        ["--no-plugins"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_no_plugins,
+        hidden=hidden,
+        help="Load no plugin. To leave some out: AUTOML_DISABLE_PLUGINS=NAME,NAME.",
+    )
+    return [debug, no_plugins]
 
 
 class LazyGroup(click.Group):
@@ -50,6 +100,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = importlib.import_module(f"automl.cli.{cmd_name}").command
+        taken = {option for param in found.params for option in param.opts}
+        found.params += [option for option in _common_options(hidden=True) if not taken & set(option.opts)]
         return found
 
     def resolve_command(
@@ -57,6 +109,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Says which names are near an unknown command."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from automl.errors import unknown_name
+
             raise unknown_name("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
@@ -65,31 +119,26 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that go on from `incomplete`, without an import of what they name."""
+        from click.shell_completion import CompletionItem
 
-def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
-    if value and not ctx.resilient_parsing:
-        import automl
-
-        click.echo(f"automl {automl.__version__}")
-        ctx.exit()
+        names = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(
     cls=LazyGroup,
     epilog=EPILOG,
+    params=_common_options(hidden=False),
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option("--no-plugins", is_flag=True, help="Load no plugin.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
-@click.pass_context
-def group(ctx: click.Context, debug: bool, no_plugins: bool) -> None:  # noqa: ARG001, FBT001
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version and exit."
+)
+def group() -> None:
     """Find the cheapest model that is good enough, and see its price tag."""
-    if no_plugins:
-        from automl.host import Host, use_host
-
-        ctx.with_resource(use_host(Host([])))
 
 
 def main(args: list[str] | None = None) -> None:
@@ -99,45 +148,75 @@ def main(args: list[str] | None = None) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
-    words = sys.argv[1:] if args is None else args
+    words = sys.argv[1:] if args is None else list(args)
     try:
-        outcome: Any = group.main(args=args, prog_name="automl", standalone_mode=False)
-    except click.exceptions.Abort:
-        return _say("Interrupted. What was finished is kept.", 130)
+        return _invoke(words)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        from automl.cli.console import complain
+
+        # A terminal has just shown "^C" and no new line.
+        complain(("\n" if sys.stderr.isatty() else "") + "Interrupted. What was finished is kept.")
+        return 130
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except KeyboardInterrupt:
-        return _say("Interrupted. What was finished is kept.", 130)
     except BrokenPipeError:
-        # The reader has gone, as `head` does. Nothing more can be written, not even by the interpreter at its end.
-        sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
-        return 141
-    except Exception as error:  # noqa: BLE001 - the one place where errors meet people
+        return _reader_gone()
+    except Exception as error:  # noqa: BLE001  the one place where errors meet people
         if "--debug" in words:
+            import traceback
+
             traceback.print_exc()
         return _report(error)
-    return outcome if isinstance(outcome, int) else 0
+
+
+def _invoke(words: list[str]) -> int:
+    """Like click's own main, but for errors, which it would end the program over."""
+    if instruction := os.environ.get("_AUTOML_COMPLETE"):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(group, {}, "automl", "_AUTOML_COMPLETE", instruction)
+    try:
+        with group.make_context("automl", list(words)) as context:
+            outcome = group.invoke(context)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except SystemExit as stop:
+        # This is how rich answers a reader that has gone.
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise stop.__context__ from None
+        raise
+    else:
+        # A command may return an exit code, as `automl doctor` does.
+        code = outcome if isinstance(outcome, int) else 0
+    # While an error can still be caught: what is buffered may meet a full disk or a reader that has gone.
+    sys.stdout.flush()
+    return code
 
 
 def _report(error: Exception) -> int:
-    if isinstance(error, AutoMLError):
-        return _say(f"Error: {error}", error.exit_code)
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT}:
-        return _say(f"Error: {error.filename or 'a file'} cannot be written: {error.strerror}.", StorageError.exit_code)
+    from automl.cli.console import complain
+    from automl.errors import AutoMLError, StorageError
+
     cause = " ".join(str(error).split())
-    return _say(
-        f"Error: this is a bug in automl or in a plugin: {type(error).__name__}: {cause}. "
-        "Run `automl --debug ...` for the traceback.",
-        AutoMLError.exit_code,
-    )
-
-
-def _say(text: str, code: int) -> int:
-    from automl.cli.console import stderr_console
-
-    stderr_console().print(text, highlight=False, markup=False, style="red" if text.startswith("Error") else None)
+    if isinstance(error, AutoMLError):
+        code, text = error.exit_code, str(error)
+    elif isinstance(error, OSError) and error.errno in NO_STORAGE:
+        code, text = StorageError.exit_code, f"{error.filename or 'The output'} cannot be used: {error.strerror}."
+        text += " Make room or give rights there, or name another place."
+    else:
+        code, text = AutoMLError.exit_code, f"This is a bug in automl or a plugin: {type(error).__name__}: {cause}."
+        text += " Run again with --debug for the traceback."
+    complain(f"Error: {text}")
     return code
+
+
+def _reader_gone() -> int:
+    # The interpreter flushes once more at its end, and would complain.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return READER_GONE
 
 
 __all__ = ["COMMANDS", "group", "main", "run"]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,6 +18,12 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120
 """Columns of a table that goes into a pipe or a file, unless COLUMNS says otherwise."""
+
+PARAGRAPH_WIDTH = 100
+"""Columns of a paragraph at most; longer lines are hard to read."""
+
+COLORS = {"Error": "red", "Warning": "yellow"}
+"""Of the word that a complaint begins with."""
 
 
 def stdout_console() -> Console:
@@ -26,21 +37,56 @@ def stderr_console() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    import os
-
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width)
+    # Figures and names are printed as they are: rich would colour every number and draw a face for every ":)".
+    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
 
 
 def print_json(data: Any) -> None:
-    """Prints `data` on stdout as JSON, in one piece and without colour, for programs."""
-    print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    """Prints `data` on stdout as JSON, in one piece and without colour, for programs.
+
+    Raises:
+        ValueError: A number in it is not finite, which JSON has no word for; nothing was printed.
+    """
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def complain(text: str) -> None:
+    """Prints a paragraph such as ``Error: ...`` on stderr.
+
+    A terminal gets it wrapped and its first word in colour, a pipe or a file as one line that programs can search.
+    """
+    word, colon, rest = text.partition(":")
+    colored = colon and word in COLORS and not os.environ.get("NO_COLOR")
+    if sys.stderr.isatty():
+        rest = _wrapped(rest, len(word) + len(colon))
+    # click leaves the colour out where stderr is no terminal.
+    click.echo((click.style(word, fg=COLORS[word], bold=True) if colored else word) + colon + rest, err=True)
+
+
+def warn(text: str) -> None:
+    """Prints a warning on stderr."""
+    complain(f"Warning: {text}")
+
+
+def _wrapped(text: str, used: int) -> str:
+    """The text in lines that fit the terminal, when `used` columns of the first are taken; paths stay whole."""
+    width = max(20, min(PARAGRAPH_WIDTH, shutil.get_terminal_size().columns))
+    lines = textwrap.wrap(" " * used + text, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)[used:]
 
 
 def report_problems(host: Host) -> None:
-    """Says once on stderr what is wrong with which plugin."""
+    """Warns on stderr of plugins of which something was left out, once a run of the program.
+
+    What only a plugin's author can mend, such as a slow import, is told by ``automl plugins`` and not here.
+    """
+    context = click.get_current_context(silent=True)
+    told: set[Any] = context.find_root().meta.setdefault("automl.problems", set()) if context else set()
     for problem in host.problems:
-        stderr_console().print(f"Warning: {problem}", style="yellow", highlight=False, markup=False)
+        if problem.fatal and problem not in told:
+            told.add(problem)
+            warn(str(problem))

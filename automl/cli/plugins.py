@@ -2,65 +2,88 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from automl.cli.arguments import json_option
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from automl.host import Host, Plugin, Problem
+
 
 @click.command("plugins")
 @json_option
 def command(as_json: bool) -> None:  # noqa: FBT001
-    """List the plugins, the parts each brings, what failed and why."""
-    from automl.cli.console import print_json
+    """List the plugins: where each comes from, the parts it brings, what was left out and why."""
+    from automl.cli.console import print_json, stdout_console
     from automl.host import get_host
 
     host = get_host()
-    listing: dict[str, Any] = {
+    if as_json:
+        print_json(_listing(host))
+    else:
+        _print(host, stdout_console())
+
+
+def _listing(host: Host) -> dict[str, Any]:
+    return {
         "plugins": [
             {
                 **vars(plugin.source),
                 "import_s": round(plugin.import_s, 4),
-                "parts": [
-                    {"kind": part.kind, "name": part.name, "summary": part.summary} for part in plugin.parts
-                ],
+                "parts": [{"kind": part.kind, "name": part.name, "summary": part.summary} for part in plugin.parts],
             }
             for plugin in host.plugins
         ],
-        "problems": [{**vars(p.source), "cause": p.cause, "fatal": p.fatal} for p in host.problems],
+        "problems": [{**vars(found.source), "cause": found.cause, "fatal": found.fatal} for found in host.problems],
         "disabled": [vars(source) for source in host.disabled],
     }
-    if as_json:
-        print_json(listing)
-    else:
-        _print(listing)
 
 
-def _print(listing: dict[str, Any]) -> None:
-    from rich import box
+def _print(host: Host, console: Console) -> None:
+    from rich.text import Text
+
+    if not host.plugins:
+        hint = "" if host.disabled else " The first-party ones come with: pip install 'automl-host[all]'"
+        console.print(Text(f"No plugin is loaded.{hint}\n"), soft_wrap=True)
+    for plugin in host.plugins:
+        _print_plugin(plugin, console)
+    if host.disabled:
+        console.print(Text("Disabled", style="bold"))
+        for source in host.disabled:
+            console.print(Text(f"  {source.plugin} of {source}"), soft_wrap=True)
+        console.print()
+    _print_problems("Left out", "red", [found for found in host.problems if found.fatal], console)
+    _print_problems("Warnings", "yellow", [found for found in host.problems if not found.fatal], console)
+
+
+def _print_plugin(plugin: Plugin, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from automl.cli.console import stdout_console
+    took = f", imported in {1000 * plugin.import_s:.0f} ms"
+    console.print(Text.assemble((plugin.source.plugin, "bold"), f"  {plugin.source}", (took, "dim")), soft_wrap=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for part in plugin.parts:
+        table.add_row(f"  {part.kind}", Text(part.name, style="cyan"), Text(part.summary))
+    console.print(table if plugin.parts else "  no parts")
+    console.print()
 
-    console = stdout_console()
-    if not listing["plugins"]:
-        console.print("No plugin is loaded.")
-    for plugin in listing["plugins"]:
-        took = f"{1000 * plugin['import_s']:.0f} ms"
-        console.print(
-            f"[bold]{plugin['plugin']}[/]  {plugin['distribution']} {plugin['version']}  [dim]imported in {took}[/]",
-            highlight=False,
-        )
-        table = Table(box=box.SIMPLE, show_header=False, show_edge=False, pad_edge=True)
-        for part in plugin["parts"]:
-            table.add_row(part["kind"], Text(part["name"], style="bold"), part["summary"])
-        console.print(table)
-        console.print()
-    for source in listing["disabled"]:
-        console.print(f"disabled: {source['plugin']} of {source['distribution']} {source['version']}", highlight=False)
-    for problem in listing["problems"]:
-        word = "failed" if problem["fatal"] else "warning"
-        source = f"{problem['plugin']} of {problem['distribution']} {problem['version']}"
-        console.print(Text(f"{word}: {source}: {problem['cause']}", style="red" if problem["fatal"] else "yellow"))
+
+def _print_problems(title: str, color: str, problems: list[Problem], console: Console) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if not problems:
+        return
+    console.print(Text(title, style=f"bold {color}"))
+    for problem in problems:
+        heading = f"{problem.source.plugin} of {problem.source}: "
+        console.print(Padding(Text.assemble((heading, color), problem.cause), (0, 0, 0, 2)))
+    console.print()

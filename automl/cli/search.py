@@ -25,7 +25,7 @@ Ctrl-C stops the search; the same command with --study NAME goes on.
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(config: Path | None, save_config: Path | None, dry_run: bool, as_json: bool, **given: Any) -> None:  # noqa: FBT001
     """Search a space for the models that give the most for their price."""
-    from automl.cli.console import report_problems
+    from automl.cli.console import report_problems, warn
     from automl.errors import UsageError
     from automl.files import write_text
     from automl.host import get_host
@@ -48,7 +48,7 @@ def command(config: Path | None, save_config: Path | None, dry_run: bool, as_jso
     from automl.cli.outcome import print_outcome
     from automl.cli.view import views
 
-    study = api.run(settings, views())
+    study = api.run(settings, views(), warn=warn)
     print_outcome(study, as_json=as_json)
 
 

@@ -60,8 +60,8 @@ def _describe(dimension: Any) -> dict[str, Any]:
 
     fields = dataclasses.asdict(dimension)
     if isinstance(dimension, Categorical):
-        text = ", ".join(map(str, dimension.choices))
-        return {"kind": "choice", **fields, "range": text, "limits": text}
+        searched, allowed = (", ".join(map(str, them)) for them in (dimension.choices, dimension.limits or dimension.choices))
+        return {"kind": "choice", **fields, "range": searched, "limits": allowed}
     low, high = dimension.limits or (dimension.low, dimension.high)
     scale = " (log)" if dimension.log else ""
     kind = type(dimension).__name__.lower()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from automl.parts import Goal
+if TYPE_CHECKING:
+    from automl.parts import Goal
 
 Values = Sequence[float]
 
 
 def as_losses(values: Values, goals: Sequence[Goal]) -> tuple[float, ...]:
     """The same point with every goal to be made small."""
-    return tuple(
-        -value if goal.direction == "maximize" else value for value, goal in zip(values, goals, strict=True)
-    )
+    return tuple(-value if goal.direction == "maximize" else value for value, goal in zip(values, goals, strict=True))
 
 
 def dominates(left: Values, right: Values, goals: Sequence[Goal]) -> bool:
@@ -53,7 +53,8 @@ def hypervolume(points: Sequence[Values], reference: Values, goals: Sequence[Goa
     """
     corner = as_losses(reference, goals)
     inside = [
-        loss for loss in (as_losses(point, goals) for point in points)
+        loss
+        for loss in (as_losses(point, goals) for point in points)
         if all(value < limit for value, limit in zip(loss, corner, strict=True))
     ]
     return _volume(sorted(set(inside)), corner)

@@ -81,10 +81,11 @@ def _parse(text: str, dimension: Dimension) -> Choices | Range:
 def _value(text: str, dimension: Dimension) -> Value:
     if not isinstance(dimension, Categorical):
         return _number(text, dimension)
-    for choice in dimension.choices:
+    choices = dimension.limits or dimension.choices
+    for choice in choices:
         if text == str(choice) or (isinstance(choice, bool) and text.lower() == str(choice).lower()):
             return choice
-    raise unknown_name(f"choice of {dimension.name!r}", text, map(str, dimension.choices))
+    raise unknown_name(f"choice of {dimension.name!r}", text, map(str, choices))
 
 
 def _number(text: str, dimension: Float | Integer) -> float:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Observer:
     """Told of every event of a search, in order, from the driver; a method left out is an event not cared for."""
 
+    def opened(self, study: Study) -> None:
+        """The study is there and held by this process; nothing has been spent yet."""
+
     def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """The search is about to start: what it will cost, and how many trials are still to come."""
 
@@ -34,3 +37,8 @@ class Observer:
 
     def close(self) -> None:
         """Always called last, after errors and interruptions too."""
+
+    @property
+    def problem(self) -> str | None:
+        """What the observer could not do, told to the user after the search; None when all is well."""
+        return None

@@ -71,6 +71,7 @@ class Search:
     def _run(self, study: Study, meter: Meter) -> None:
         before = study.bill
         self._forget_unfinished(study)
+        self._tell(lambda observer: observer.opened(study))
         remaining = max(0, self._plan.settings.trials - len(study.records))
         expected = self._estimate(remaining)
         self._tell(lambda observer: observer.prepared(study, expected, remaining))

@@ -159,14 +159,14 @@ class Study:
     @property
     def front(self) -> pd.DataFrame:
         """The trials no other beats, the cheapest first: one row a trial, a column a goal, figure and dimension."""
-        from automl.report.frame import front_frame
+        from automl.engine.frame import front_frame
 
         return front_frame(self.records, self.goals, self.score)
 
     @property
     def trials(self) -> pd.DataFrame:
         """All finished trials, in the columns of `front`."""
-        from automl.report.frame import trials_frame
+        from automl.engine.frame import trials_frame
 
         return trials_frame(self.records, self.goals, self.score)
 

@@ -17,10 +17,13 @@ class Normalizer(Part, abc.ABC):
     Attributes:
         brings_activation: True when the layer takes the place of the activation that followed the old one
             (FRN brings its own thresholded linear unit, TLU).
+        least_map_px: Side of the smallest map on which models with this layer are known to train. The layer works
+            below it too, but spaces do not propose it there unless asked.
     """
 
     kind: ClassVar[str] = "normalizer"
     brings_activation: bool = False
+    least_map_px: int = 1
 
     @abc.abstractmethod
     def layer(self, channels: int, activation: torch.nn.Module | None) -> torch.nn.Module:
@@ -32,6 +35,7 @@ class Normalizer(Part, abc.ABC):
                 linear end of a bottleneck): then the layer must not activate either.
 
         Returns:
-            A module from ``(batch, channels, height, width)`` to the same shape. It works on maps of 1x1. When
+            A module from ``(batch, channels, height, width)`` to the same shape. It works on maps of 1x1 (in training
+            perhaps only with several examples, as batch normalization does). When
             `brings_activation` is True, `activation` only says that there was one and is itself left out.
         """

@@ -76,11 +76,20 @@ class Integer:
 
 @dataclasses.dataclass(frozen=True)
 class Categorical:
-    """A dimension of unordered choices."""
+    """A dimension of unordered choices.
+
+    Attributes:
+        name: Key of the config.
+        choices: What is searched by default.
+        default: The value to take when nothing is known.
+        limits: All that a user may ask for; the choices when None.
+        summary: One line for ``automl spaces NAME``.
+    """
 
     name: str
     choices: tuple[str | int | float | bool, ...]
     default: str | int | float | bool
+    limits: tuple[str | int | float | bool, ...] | None = None
     summary: str = ""
 
     def suggest(self, trial: Trial) -> Any:

@@ -1,2 +1,139 @@
-"""stub"""
-def trackers(settings): return []
+"""Follows a search and tells the tracker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automl.engine.observer import Observer
+from automl.engine.record import Record, front
+from automl.report.history import hypervolume_history
+from automl.report.observer import FOLDER
+from automl.report.units import metric
+from automl.tracking import rows
+from automl.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from automl.engine.estimate import Estimate
+    from automl.engine.settings import Settings
+    from automl.engine.study import Study
+
+OFF = "off"
+EXAMPLES = 2
+
+
+def trackers(settings: Settings) -> list[Observer]:
+    """The tracker that the settings ask for; none when they say ``off``."""
+    if settings.tracking_uri == OFF:
+        return []
+    home = settings.home.resolve()
+    local = settings.tracking_uri is None
+    uri = f"sqlite:///{home}/mlflow.db" if settings.tracking_uri is None else settings.tracking_uri
+    artifacts = (home / "artifacts").as_uri() if local else None
+    return [MlflowObserver(Tracker(uri, artifacts, settings.data or settings.space))]
+
+
+class MlflowObserver(Observer):
+    """Keeps the parent run, the children and their ``pareto`` tags as the study is."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._status = "FAILED"
+        self._front: frozenset[int] = frozenset()
+        self._logged = 0
+
+    def opened(self, study: Study) -> None:
+        """Opens the store before any trial starts."""
+        settings = study.settings
+        params = rows.plain({**settings.identity(), "trials": settings.trials, "threads": settings.threads})
+        before = study.optuna.user_attrs.get("mlflow_run")
+        run = self._tracker.start(before, study.name, params, {"study": study.name})
+        if run and run != before:
+            study.keep("mlflow_run", run)
+            for record in study.records:
+                self._write(study, record)
+        self._logged = len(study.records) if run == before else 0
+        self._front = frozenset(record.number for record in study.front_records)
+
+    def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:  # noqa: ARG002
+        """Notes what was expected, to be held against what it was."""
+        if estimate is not None:
+            expected = [(f"expected_{name}", figure.value, 0) for name, figure in estimate.tag.items()]
+            self._tracker.update_parent(metrics=expected)
+
+    def trial_finished(self, study: Study, record: Record) -> None:
+        """Writes the trial, then corrects the tags of those that left the front or joined it."""
+        standing = frozenset(member.number for member in front(study.records, study.goals))
+        self._write(study, record, on_front=record.number in standing)
+        for number in (standing ^ self._front) - {record.number}:
+            self._tracker.update_child(number, tags={"pareto": str(number in standing).lower()})
+        self._front = standing
+
+    def finished(self, study: Study, reason: str) -> None:
+        """Writes the front, its models, test scores and the bill."""
+        records = study.records
+        tracker = self._tracker
+        history = list(enumerate(hypervolume_history(records, study.goals)))
+        metrics = [("hypervolume", value, step) for step, value in history[self._logged :]]
+        metrics += [(name, value, 0) for name, value in rows.study_metrics(records, study.bill).items()]
+        tracker.update_parent(metrics=metrics, tags={"mlflow.note.content": _note(study, reason)})
+        tracker.upload(study.folder / FOLDER)
+        for record in study.front_records:
+            if record.test_score is not None:
+                tracker.update_child(record.number, metrics=[(f"test_{study.score}", record.test_score, 0)])
+        if tracker.parent:
+            self._log_models(study)
+        self._status = "FINISHED"
+
+    def close(self) -> None:
+        """Waits until all is written; a failing store is told once."""
+        if self._tracker.parent:
+            self._tracker.end(self._status)
+        self._tracker.close()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the store, if anything."""
+        return self._tracker.problem
+
+    def _write(self, study: Study, record: Record, *, on_front: bool = False) -> None:
+        metrics = [(name, value, 0) for name, value in rows.metrics(record, study.goals, study.score).items()]
+        metrics += [(name, value, epoch) for epoch, row in rows.epochs(record) for name, value in row.items()]
+        spent = record.result.spent
+        self._tracker.child(
+            record.number,
+            params=rows.params(record),
+            metrics=metrics,
+            tags=rows.tags(record, on_front=on_front),
+            failed=record.result.status == "failed",
+            seconds=spent["wall_s"].value if "wall_s" in spent else 0.0,
+        )
+
+    def _log_models(self, study: Study) -> None:
+        from automl.training.parts import build_datamodule, load_model
+
+        records = study.front_records
+        inputs = next(iter(build_datamodule(records[0].spec).val_dataloader()))[0]
+        example = inputs[:EXAMPLES].numpy()
+        for record in records:
+            self._tracker.model(record.number, load_model(record.spec, study.trial_folder(record.number)), example)
+
+
+def _note(study: Study, reason: str) -> str:
+    """The study in a few lines of Markdown, as MLflow shows it above the run."""
+    goals = " and ".join(f"{goal.direction} {goal.metric}" for goal in study.goals)
+    lines = [
+        f"**{study.name}**: space {study.settings.space} on {study.settings.data}, {goals}.",
+        "",
+        f"| trial | config | {study.score} | test | " + " | ".join(goal.metric for goal in study.goals[1:]) + " |",
+        "|---" * (4 + len(study.goals) - 1) + "|",
+    ]
+    for record in study.front_records:
+        assert record.values is not None
+        values = [metric(goal.metric, value) for goal, value in zip(study.goals, record.values, strict=True)]
+        test = metric(f"test_{study.score}", record.test_score)
+        lines.append(f"| {record.number} | {record.label} | {values[0]} | {test} | {' | '.join(values[1:])} |")
+    bill = ", ".join(f"{metric(name, figure.value)} ({figure.method})" for name, figure in study.bill.items())
+    lines += ["", f"Price of the search: {bill}, {len(study.records)} trials."]
+    if reason:
+        lines += ["", f"Stopped early: {reason}."]
+    return "\n".join(lines)

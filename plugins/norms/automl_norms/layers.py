@@ -46,7 +46,7 @@ class GroupNormAct(nn.GroupNorm):
 
 
 MOST_GROUPS = 32
-"""The default of Wu & He 2018 (section 4.1)."""
+"""The default of Wu & He 2018."""
 
 FEWEST_CHANNELS_A_GROUP = 8
 """On a 1x1 map a group's statistics come from its channels alone: of one channel nothing is left, of two the signs."""
@@ -65,14 +65,14 @@ def group_count(channels: int) -> int:
 class FilterResponseNorm(nn.Module):
     """Filter response normalization with its thresholded linear unit (Singh & Krishnan 2019, arXiv:1911.09737).
 
-    With ``nu2`` the mean of ``x^2`` over one example's map of one channel (equations 1 to 3 of the paper)::
+    With ``nu2`` the mean of ``x^2`` over one example's map of one channel::
 
         y = gamma * x / sqrt(nu2 + eps) + beta
         z = max(y, tau)
 
     No mean is subtracted and no other example or channel has a say, so it is the same in training and in evaluation,
     at any batch size. ``eps`` is 1e-6, except on 1x1 maps: there a small constant would leave the sign of ``x`` and no
-    gradient, and ``eps = 1e-6 + |eps_l|`` with ``eps_l`` learned (section 3.1 of the paper).
+    gradient, and ``eps = 1e-6 + |eps_l|`` with ``eps_l`` learned. All of this is the paper's section 3.
 
     The size of the map is not known before the first call, so ``eps_l`` always exists; where maps are larger than 1x1
     it gets no gradient (None), and optimizers leave it alone.

@@ -43,6 +43,7 @@ class FilterResponse(Normalizer):
     name = "frn"
     summary = "filter response normalization (Singh & Krishnan 2019): statistics of one map, brings its own activation"
     brings_activation = True
+    least_map_px = 2
 
     def layer(self, channels: int, activation: torch.nn.Module | None) -> torch.nn.Module:
         """A `FilterResponseNorm`, with its TLU where there was an activation."""

@@ -17,7 +17,10 @@ ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 """Depth, width and resolution of one compound step (Tan & Le 2019, section 3.3); ALPHA * BETA^2 * GAMMA^2 = 1.92."""
 
 BASELINE_PX = 224
-SMALLEST_PX = 8
+SMALLEST_PX = 4
+STRIDE = 32
+"""Pixels of the input to a pixel of the last feature map: five layers halve it."""
+
 ENLARGEMENT = 4
 
 
@@ -39,17 +42,16 @@ class EfficientNet(Space):
     def dimensions(self, spec: DataSpec) -> tuple[Dimension, ...]:
         """The compound coefficient, the normalizer and the recipe."""
         # On thumbnails a wider model gains nothing that a validation split could show, and takes minutes on a CPU.
-        high = 0.0 if _baseline_px(spec) == BASELINE_PX else -3.0
-        normalizers = tuple(part.name for part in get_host().parts(Normalizer))
+        thumbnails = _baseline_px(spec) < BASELINE_PX
+        high = -3.0 if thumbnails else 0.0
         dimensions: list[Dimension] = [
-            Float("phi", -10.0, high, -6.0, limits=(-20.0, 8.0), summary="compound coefficient"),
+            Float("phi", -20.0, high, -6.0, limits=(-30.0, 8.0), summary="compound coefficient"),
             Float("learning_rate", 2e-3, 2e-2, 1e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
             Float("weight_decay", 1e-3, 1e-1, 5e-2, log=True, limits=(1e-8, 1.0), summary="decoupled weight decay"),
             Float("drop_rate", 0.0, 0.3, 0.1, limits=(0.0, 0.9), summary="dropout before the classifier"),
         ]
-        if normalizers:
-            default = "bn" if "bn" in normalizers else normalizers[0]
-            dimensions.insert(1, Categorical("normalizer", normalizers, default, summary="normalization layer"))
+        if normalizer := _normalizer(last_map_px=math.ceil(_resolution_px(spec, high) / STRIDE)):
+            dimensions.insert(1, normalizer)
         return tuple(dimensions)
 
     def suggest(self, trial: Trial, spec: DataSpec) -> Config:
@@ -58,13 +60,13 @@ class EfficientNet(Space):
         phi = config["phi"]
         config["width"] = BETA**phi
         config["depth"] = ALPHA**phi
-        config["resolution_px"] = max(SMALLEST_PX, round(_baseline_px(spec) * GAMMA**phi))
+        config["resolution_px"] = _resolution_px(spec, phi)
         return config
 
     def landmarks(self, spec: DataSpec) -> Sequence[Config]:
-        """The cheap end, the middle, and three quarters of the way to the dear end."""
+        """The cheap end, and two steps towards the dear end, which itself costs as much as a dozen others."""
         phi = next(d for d in self.dimensions(spec) if isinstance(d, Float) and d.name == "phi")
-        return [{"phi": phi.low + share * (phi.high - phi.low)} for share in (0.0, 0.5, 0.75)]
+        return [{"phi": phi.low + share * (phi.high - phi.low)} for share in (0.0, 0.4, 0.8)]
 
     def build(self, config: Config, spec: DataSpec) -> torch.nn.Module:
         """From raw pixels in the data's own size to logits ``(batch, classes)``."""
@@ -86,3 +88,20 @@ def _baseline_px(spec: DataSpec) -> int:
     """Resolution at phi = 0, in pixels."""
     side = math.ceil(max(spec.input_shape[-2:]))
     return min(BASELINE_PX, ENLARGEMENT * side)
+
+
+def _resolution_px(spec: DataSpec, phi: float) -> int:
+    return max(SMALLEST_PX, round(_baseline_px(spec) * GAMMA**phi))
+
+
+def _normalizer(last_map_px: int) -> Categorical | None:
+    """The normalizers installed; those that want larger maps than these images give are left to who asks for them."""
+    parts = get_host().parts(Normalizer)
+    if not parts:
+        return None
+    fitting = [part for part in parts if part.least_map_px <= last_map_px] or parts
+    default = next((part for part in fitting if part.preferred), fitting[0])
+    names = tuple(part.name for part in fitting)
+    return Categorical(
+        "normalizer", names, default.name, limits=tuple(part.name for part in parts), summary="normalization layer"
+    )

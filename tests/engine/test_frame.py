@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from automl.parts import Goal
-from automl.report.frame import front_frame, trials_frame
+from automl.engine.frame import front_frame, trials_frame
 
 
 def test_one_row_a_trial_with_columns_in_order(record, green):

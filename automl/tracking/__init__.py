@@ -1,0 +1,1 @@
+"""Mirrors a study into MLflow: one parent run a study, one child a trial."""

@@ -1,0 +1,75 @@
+"""What MLflow is told of a trial: params, metrics with the unit in their names, tags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from automl.engine.record import Record
+from automl.parts import Goal
+from automl.price.tag import PriceTag
+
+
+def params(record: Record) -> dict[str, str]:
+    """The config and the recipe."""
+    spec = record.spec
+    recipe = {"space": spec.space, "epochs": spec.epochs, "batch_size": spec.batch_size, "seed": spec.seed}
+    return {name: str(value) for name, value in {**spec.config, **recipe}.items()}
+
+
+def metrics(record: Record, goals: Sequence[Goal], score: str) -> dict[str, float]:
+    """Final figures: each goal, the score, the price."""
+    found: dict[str, float] = dict(_prices(record))
+    if record.result.score is not None:
+        found[score] = record.result.score
+    if record.values is not None:
+        found |= {goal.metric: value for goal, value in zip(goals, record.values, strict=True)}
+    if record.result.parameters is not None:
+        found["parameters"] = float(record.result.parameters)
+    return found
+
+
+def epochs(record: Record) -> Iterator[tuple[int, dict[str, float]]]:
+    """Metrics by epoch, from 1."""
+    for number, row in enumerate(record.result.history, start=1):
+        yield number, {name: value for name, value in row.items() if math.isfinite(value)}
+
+
+def tags(record: Record, *, on_front: bool) -> dict[str, str]:
+    """What one filters and groups by; for each price figure the method it was obtained by."""
+    found = {
+        "trial": str(record.number),
+        "config": record.label,
+        "pareto": str(on_front).lower(),
+        "status": record.result.status,
+    }
+    if record.result.cause:
+        found["status_cause"] = record.result.cause
+    for name, tag in _tags(record):
+        found |= {f"method.{name}_{quantity}": figure.method for quantity, figure in tag.items()}
+    return found
+
+
+def _prices(record: Record) -> Iterator[tuple[str, float]]:
+    for name, tag in _tags(record):
+        for quantity, figure in tag.items():
+            yield f"{name}_{quantity}", figure.value
+
+
+def _tags(record: Record) -> Iterator[tuple[str, PriceTag]]:
+    result = record.result
+    yield from (("training", result.training), ("prediction", result.prediction), ("spent", result.spent))
+
+
+def study_metrics(records: Sequence[Record], bill: PriceTag) -> dict[str, float]:
+    """What the whole study found and cost."""
+    found = {f"bill_{quantity}": figure.value for quantity, figure in bill.items()}
+    found["trials"] = float(len(records))
+    found["failed_trials"] = float(sum(record.result.status == "failed" for record in records))
+    return found
+
+
+def plain(values: dict[str, Any]) -> dict[str, str]:
+    """Settings as MLflow's params, which are texts."""
+    return {name: str(value) for name, value in values.items() if value is not None}
