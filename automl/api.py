@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.engine.executor import SerialExecutor
-from automl.engine.observer import Observer
 from automl.engine.resolve import resolve
 from automl.engine.run import Search
 from automl.engine.settings import Settings
 from automl.engine.study import Study
 from automl.tracking.quiet import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from automl.engine.observer import Observer
 
 
 def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -> Study:

@@ -9,14 +9,16 @@ import importlib.metadata
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
 from automl import hookspecs
 from automl.errors import UsageError, unknown_name
 from automl.parts import DataSource, Normalizer, Objective, Part, Space, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 P = TypeVar("P", bound=Part)
 
@@ -167,7 +169,7 @@ class Host:
                 module = load()
                 self._check_version(module)
                 self._manager.register(module, name=f"{source.distribution}:{source.plugin}")
-            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it is the plugin's
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
                 self._report(source, _cause(error))
                 return
             plugin = Plugin(source)
@@ -214,7 +216,7 @@ class Host:
                         self._add(plugin, hook, kind, part)
                 else:
                     self._report(plugin.source, f"{hook} returned {type(answer).__name__}, not a list of {kind.kind}s")
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it is the plugin's
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             self._report(plugin.source, f"{hook} failed: {_cause(error)}")
 
     def _add(self, plugin: Plugin, hook: str, kind: type[Part], part: Any) -> None:

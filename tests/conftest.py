@@ -20,7 +20,7 @@ GREEN = (Goal("accuracy", "maximize"), Goal("lifetime_flops", "minimize", log=Tr
 ACCURACY = (Goal("accuracy", "maximize"),)
 
 
-def make_record(  # noqa: PLR0913 - one argument for each thing a test may want different
+def make_record(
     number: int,
     values: tuple[float, ...] | None,
     *,

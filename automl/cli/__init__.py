@@ -56,7 +56,7 @@ NO_STORAGE = {
 """Errors of the operating system that a person mends by making room or choosing another place."""
 
 
-def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         import automl
 
@@ -64,7 +64,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
-def _no_plugins(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+def _no_plugins(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from automl.host import Host, use_host
 
@@ -91,11 +91,11 @@ def _common_options(*, hidden: bool) -> list[click.Option]:
 class LazyGroup(click.Group):
     """A group that imports a command when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, the most used first."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now."""
         if cmd_name not in COMMANDS:
             return None
@@ -114,7 +114,7 @@ class LazyGroup(click.Group):
             raise unknown_name("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table above."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -162,7 +162,7 @@ def run(args: list[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return _reader_gone()
-    except Exception as error:  # noqa: BLE001  the one place where errors meet people
+    except Exception as error:  # noqa: BLE001 - whatever it raises is told, not passed on
         if "--debug" in words:
             import traceback
 

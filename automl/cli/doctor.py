@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,8 @@ import click
 from automl.cli.arguments import home_option, json_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from automl.doctor import Check
@@ -21,7 +22,7 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @click.command("doctor")
 @home_option
 @json_option
-def command(home: Path, as_json: bool) -> int:  # noqa: FBT001
+def command(home: Path, as_json: bool) -> int:
     """Check versions, torch and torchvision, cores, memory, GPU, energy counters, home and plugins.
 
     Says what to do about each fault. Exits with 1 when a check fails; warnings stop nothing.

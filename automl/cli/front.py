@@ -17,7 +17,7 @@ from automl.cli.arguments import home_option, json_option
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the front into FILE.png or FILE.html."
 )
-def command(study: str, home: Path, as_json: bool, as_csv: bool, plot: Path | None) -> None:  # noqa: FBT001
+def command(study: str, home: Path, as_json: bool, as_csv: bool, plot: Path | None) -> None:
     """Show the front of STUDY: the trials no other beats, the cheapest first."""
     from automl.api import open_study
     from automl.cli import outcome

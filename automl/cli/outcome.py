@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from automl.price.tag import PriceTag
     from automl.engine.study import Study
+    from automl.price.tag import PriceTag
 
 
 def print_outcome(study: Study, *, as_json: bool) -> None:
@@ -40,7 +40,11 @@ def print_front(study: Study) -> None:
     console.print(front_table(study.records, study.goals, study.score))
     console.print()
     plot = front_plot(
-        study.records, study.goals, width=min(console.width, 90), height=16, color=not console.no_color and console.is_terminal
+        study.records,
+        study.goals,
+        width=min(console.width, 90),
+        height=16,
+        color=not console.no_color and console.is_terminal,
     )
     console.print(Text.from_ansi(plot), soft_wrap=True)
 

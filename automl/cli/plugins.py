@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("plugins")
 @json_option
-def command(as_json: bool) -> None:  # noqa: FBT001
+def command(as_json: bool) -> None:
     """List the plugins: where each comes from, the parts it brings, what was left out and why."""
     from automl.cli.console import print_json, stdout_console
     from automl.host import get_host

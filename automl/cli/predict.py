@@ -15,7 +15,7 @@ from automl.cli.arguments import find_trial, home_option, json_option
 @click.argument("input", type=click.Path(path_type=Path))
 @home_option
 @json_option
-def command(study: str, trial: str, input: Path, home: Path, as_json: bool) -> None:  # noqa: A002, FBT001
+def command(study: str, trial: str, input: Path, home: Path, as_json: bool) -> None:  # noqa: A002
     """Predict with the model of TRIAL of STUDY ('best' for the best) from the file INPUT.
 
     What INPUT may be is the data source's business: for images a picture, or a .npy array of pixels in [0, 1].

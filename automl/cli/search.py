@@ -23,7 +23,7 @@ Ctrl-C stops the search; the same command with --study NAME goes on.
 @click.option("--save-config", type=click.Path(path_type=Path, dir_okay=False), help="Write the settings in force.")
 @click.option("--dry-run", is_flag=True, help="Say what the search would cost, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(config: Path | None, save_config: Path | None, dry_run: bool, as_json: bool, **given: Any) -> None:  # noqa: FBT001
+def command(config: Path | None, save_config: Path | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Search a space for the models that give the most for their price."""
     from automl.cli.console import report_problems, warn
     from automl.errors import UsageError

@@ -14,7 +14,7 @@ from automl.cli.arguments import json_option
 @click.argument("name", required=False)
 @click.option("--data", help="Data source whose ranges to show; the space's own example when left out.")
 @json_option
-def command(name: str | None, data: str | None, as_json: bool) -> None:  # noqa: FBT001
+def command(name: str | None, data: str | None, as_json: bool) -> None:
     """List the search spaces, or the dimensions of space NAME with ranges and defaults."""
     from automl.cli.console import print_json, report_problems, stdout_console
     from automl.host import get_host
@@ -23,14 +23,14 @@ def command(name: str | None, data: str | None, as_json: bool) -> None:  # noqa:
     host = get_host()
     report_problems(host)
     if name is None:
-        spaces = [
-            {"name": part.name, "summary": part.summary, "tasks": list(part.tasks), "data": part.default_data}
-            for part in host.parts(Space)
-        ]
+        spaces = host.parts(Space)
         if as_json:
-            print_json(spaces)
+            print_json(
+                [{"name": s.name, "summary": s.summary, "tasks": list(s.tasks), "data": s.default_data} for s in spaces]
+            )
         else:
-            stdout_console().print(_table(["space", "is", "for"], [[s["name"], s["summary"], *s["tasks"]] for s in spaces]))
+            rows = [[space.name, space.summary, ", ".join(space.tasks)] for space in spaces]
+            stdout_console().print(_table(["space", "is", "for"], rows))
         return
     found = _dimensions(name, data)
     if as_json:
@@ -39,7 +39,9 @@ def command(name: str | None, data: str | None, as_json: bool) -> None:  # noqa:
     rows = [[d["name"], d["kind"], d["range"], d["default"], d["limits"], d["summary"]] for d in found["dimensions"]]
     console = stdout_console()
     console.print(_table(["dimension", "kind", "searched", "default", "allowed", "is"], rows))
-    console.print(f"Ranges for data {found['data']}. Fix or narrow one with --set NAME=VALUE, NAME=A,B,C or NAME=LO..HI.")
+    console.print(
+        f"Ranges for data {found['data']}. Fix or narrow one with --set NAME=VALUE, NAME=A,B,C or NAME=LO..HI."
+    )
 
 
 def _dimensions(name: str, data: str | None) -> dict[str, Any]:
@@ -60,7 +62,9 @@ def _describe(dimension: Any) -> dict[str, Any]:
 
     fields = dataclasses.asdict(dimension)
     if isinstance(dimension, Categorical):
-        searched, allowed = (", ".join(map(str, them)) for them in (dimension.choices, dimension.limits or dimension.choices))
+        searched, allowed = (
+            ", ".join(map(str, them)) for them in (dimension.choices, dimension.limits or dimension.choices)
+        )
         return {"kind": "choice", **fields, "range": searched, "limits": allowed}
     low, high = dimension.limits or (dimension.low, dimension.high)
     scale = " (log)" if dimension.log else ""

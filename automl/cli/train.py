@@ -19,7 +19,7 @@ from automl.cli.arguments import find_trial, home_option, json_option
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to leave the model in.")
 @home_option
 @json_option
-def command(study: str, trial: str, epochs: int | None, output: Path | None, home: Path, as_json: bool) -> None:  # noqa: FBT001
+def command(study: str, trial: str, epochs: int | None, output: Path | None, home: Path, as_json: bool) -> None:
     """Train TRIAL of STUDY again from its spec, to the same score.
 
     The study and its bill stay as they are. With the epochs of the search a damaged or missing model of the trial is

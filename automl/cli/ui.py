@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from automl.cli.arguments import home_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ADDRESS = "127.0.0.1"
 

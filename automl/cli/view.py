@@ -6,8 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from automl.report.units import si
 from automl.engine.observer import Observer
+from automl.report.units import si
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -94,12 +94,12 @@ class LiveView(Observer):
         self._note = f"trial {spec.number}: {label}"
         self._advance()
 
-    def epoch_finished(self, spec: TrialSpec, epoch: int, metrics: dict[str, float]) -> None:  # noqa: ARG002
+    def epoch_finished(self, spec: TrialSpec, epoch: int, metrics: dict[str, float]) -> None:
         """Moves the bar."""
         self._epochs = epoch / spec.epochs
         self._advance()
 
-    def trial_finished(self, study: Study, record: Record) -> None:  # noqa: ARG002
+    def trial_finished(self, study: Study, record: Record) -> None:
         """Adds a row."""
         self._done += 1
         self._epochs = 0.0
@@ -109,7 +109,7 @@ class LiveView(Observer):
         """The bar is full; one more thing is done."""
         self._note = f"Opening the test split for the {count} trials of the front of {study.name} ..."
 
-    def finished(self, study: Study, reason: str) -> None:  # noqa: ARG002
+    def finished(self, study: Study, reason: str) -> None:
         """Leaves the whole table on the screen."""
         if reason:
             self._console.print(f"Stopped early: {reason}.")
@@ -146,8 +146,8 @@ class LiveView(Observer):
         return Group(*rows, self._progress)
 
     def _table(self, most: int) -> RenderableType:
-        from automl.report.tables import live_table, trial_row
         from automl.engine.record import verdict
+        from automl.report.tables import live_table, trial_row
 
         assert self._study is not None
         records, goals = self._study.records, self._study.goals

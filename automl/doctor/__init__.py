@@ -5,8 +5,6 @@ Nothing here imports what it checks: versions are read from metadata, and torch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.doctor import home as homes
@@ -14,6 +12,9 @@ from automl.doctor import machine, software, torch_pair
 from automl.doctor.check import Check
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
     from automl.host import Host
 
 __all__ = ["Check", "examine"]
@@ -41,5 +42,5 @@ def examine(home: Path, host: Host) -> Iterator[Check]:
     for check in checks:
         try:
             yield from check()
-        except Exception as error:  # noqa: BLE001  the doctor is for machines on which anything may be broken
+        except Exception as error:  # noqa: BLE001 - whatever it raises is told, not passed on
             yield Check("doctor", "fail", f"a check failed: {type(error).__name__}: {error}", "report this as a bug")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automl.doctor.check import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SMALL_MEMORY_GB = 2
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from automl.doctor.check import Check, installed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from automl.host import Host
 
 NEEDED = ("torch", "lightning", "optuna", "mlflow")

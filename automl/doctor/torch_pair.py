@@ -7,11 +7,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.doctor.check import Check, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 NAME = "torch + torchvision"
 MEND_PAIR = "pip install -c constraints.txt torch torchvision"
@@ -91,9 +93,7 @@ def _probe() -> dict[str, Any]:
     # -P: a torch.py in the working directory is not what a search would import.
     command = [sys.executable, "-P", "-c", PROBE]
     try:
-        done = subprocess.run(  # noqa: S603  our own interpreter on our own text
-            command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
         return {"error": f"no answer within {PROBE_TIMEOUT_S} s"}
     try:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import statistics
 import time
+from typing import TYPE_CHECKING
 
-from automl.parts import Config
-from automl.price.tag import Figure, PriceTag
 from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
+from automl.price.tag import Figure, PriceTag
 from automl.training.trial import TrialSpec
+
+if TYPE_CHECKING:
+    from automl.parts import Config
 
 SAMPLES = 6
 TIMED = 3
@@ -136,6 +140,6 @@ def _interpolate(x: float, points: list[tuple[float, float]]) -> float:
     """Straight lines between the points, the last one going on."""
     if len(points) == 1:
         return points[0][1]
-    pairs = list(zip(points, points[1:], strict=False))
+    pairs = list(itertools.pairwise(points))
     (x0, y0), (x1, y1) = next(((a, b) for a, b in pairs if x <= b[0]), pairs[-1])
     return max(0.0, y0 + (y1 - y0) * (x - x0) / (x1 - x0)) if x1 > x0 else max(y0, y1)

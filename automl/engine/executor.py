@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from automl.training.fit import OnEpoch
-from automl.training.trial import TrialResult, TrialSpec
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from automl.training.fit import OnEpoch
+    from automl.training.trial import TrialResult, TrialSpec
 
 
 class Executor(Protocol):

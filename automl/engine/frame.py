@@ -41,7 +41,7 @@ def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -
 
     kept = {record.number for record in front(records, goals)}
     unscored = [None] * len(goals)
-    values = [record.values or unscored for record in records]  # noqa: PD011 - a record's values, not a frame's
+    values = [record.values or unscored for record in records]
     columns: dict[str, pd.Series[Any]] = {
         "trial": pd.Series([record.number for record in records], dtype="int64"),
         "status": pd.Series([record.result.status for record in records], dtype="str"),

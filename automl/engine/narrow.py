@@ -48,7 +48,9 @@ def split_assignments(assignments: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def parse_narrowing(texts: Mapping[str, str], dimensions: Sequence[Dimension], space: str) -> dict[str, Choices | Range]:
+def parse_narrowing(
+    texts: Mapping[str, str], dimensions: Sequence[Dimension], space: str
+) -> dict[str, Choices | Range]:
     """What the user asked for, checked against the dimensions of the space.
 
     Args:
@@ -141,7 +143,9 @@ class NarrowedTrial:
         return self._trial.suggest_categorical(name, wish.values)
 
 
-def starting_point(landmark: Mapping[str, Any], dimensions: Sequence[Dimension], narrowing: Narrowing) -> dict[str, Any]:
+def starting_point(
+    landmark: Mapping[str, Any], dimensions: Sequence[Dimension], narrowing: Narrowing
+) -> dict[str, Any]:
     """A landmark with its gaps filled by defaults, moved to where the user's wishes allow; fixed ones left out."""
     point: dict[str, Any] = {}
     for dimension in dimensions:

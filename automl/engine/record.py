@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from automl.parts import Goal
 from automl.engine.front import dominates, front_indices
-from automl.training.trial import TrialResult, TrialSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from automl.parts import Goal
+    from automl.training.trial import TrialResult, TrialSpec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
+from automl.engine.narrow import Choices, Range, parse_narrowing
 from automl.errors import UsageError
 from automl.host import Host, get_host
 from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Task
-from automl.engine.narrow import Choices, Range, parse_narrowing
-from automl.engine.settings import Settings
 
+if TYPE_CHECKING:
+    from automl.engine.settings import Settings
 
-BATCH_SIZE = 128
+BATCH_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)

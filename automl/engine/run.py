@@ -6,25 +6,27 @@ import datetime
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from automl.errors import TrialError
-from automl.parts import Config
-from automl.price.meter import Meter
-from automl.price.tag import Figure, PriceTag
 from automl.engine.estimate import Estimate, estimate
-from automl.engine.executor import Executor
-from automl.engine.observer import Observer
 from automl.engine.record import Record
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.store import held, prepare_home
 from automl.engine.strategy import Proposer, make_sampler
 from automl.engine.study import Study
+from automl.errors import TrialError
+from automl.price.meter import Meter
+from automl.price.tag import Figure, PriceTag
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import optuna
+
+    from automl.engine.executor import Executor
+    from automl.engine.observer import Observer
+    from automl.parts import Config
 
 MAX_FAILURES = 5
 """Failures in a row with one cause, after which the search stops: the next candidates would fail as well."""
@@ -128,7 +130,7 @@ class Search:
             self._tell(lambda observer: observer.epoch_finished(spec, epoch, metrics))
 
         result = self._executor.run(spec, study.trial_folder(spec.number), on_epoch)
-        return study.add(trial, spec, result, label, self._values(result))
+        return study.add(trial, Record(spec, result, self._values(result), label))
 
     def _values(self, result: TrialResult) -> tuple[float, ...] | None:
         if result.score is None:

@@ -30,7 +30,7 @@ class Settings(pydantic.BaseModel):
     trials: int = pydantic.Field(24, ge=1, le=100_000, description="Candidates to train, failed ones included.")
     epochs: int = pydantic.Field(20, ge=1, le=100_000, description="Passes over the training split, each candidate.")
     batch_size: int | None = pydantic.Field(
-        None, ge=1, le=1_000_000, description="Examples in a training step; 128, or all there are, when left out."
+        None, ge=1, le=1_000_000, description="Examples in a training step; 64, or all there are, when left out."
     )
     predictions: int = pydantic.Field(
         1_000_000, ge=0, le=10**15, description="Predictions a model makes in its life; they enter its price."
@@ -107,7 +107,7 @@ def load_file(path: Path) -> dict[str, Any]:
 
 
 def explain(error: pydantic.ValidationError) -> str:
-    """pydantic's findings in one paragraph, unknown keys with their near names."""
+    """Pydantic's findings in one paragraph, unknown keys with their near names."""
     return " ".join(_explain_one(dict(item)) for item in error.errors(include_url=False))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from automl.parts import Config, DataSpec, Space
 from automl.engine.narrow import NarrowedTrial, Narrowing, starting_point
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import optuna
+
+    from automl.parts import Config, DataSpec, Space
 
 MAX_REPEATS = 100
 """Proposals in a row that were seen before, after which the space counts as exhausted."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import math
+import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.record import Record, front
+from automl.engine.settings import Settings
+from automl.engine.store import DATABASE, database_error, missing_study, open_storage
 from automl.errors import StudyError, UsageError
 from automl.files import write_text
 from automl.host import get_host
 from automl.parts import DataSource, DataSpec, Goal, Task
 from automl.price.tag import PriceTag
-from automl.engine.record import Record, front
-from automl.engine.settings import Settings
-from automl.engine.store import DATABASE, database_error, missing_study, open_storage
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import optuna
     import pandas as pd
 
@@ -68,14 +71,12 @@ class Study:
         name = settings.study or _free_name(f"{settings.data}-{settings.space}", [*names, *_folders(settings.home)])
         if name in names:
             study = cls.open(name, settings.home)
-            study._check_same(settings)
+            study.check_same(settings)
             return study
-        made = optuna.create_study(
-            storage=storage, study_name=name, directions=[goal.direction for goal in plan.goals]
-        )
+        made = optuna.create_study(storage=storage, study_name=name, directions=[goal.direction for goal in plan.goals])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            made.set_metric_names([goal.metric for goal in plan.goals])
+            made.set_metric_names([f"log10_{goal.metric}" if goal.log else goal.metric for goal in plan.goals])
         kept = {
             "format": FORMAT,
             "settings": settings.model_copy(update={"study": name}).model_dump(mode="json", exclude={"home"}),
@@ -127,14 +128,14 @@ class Study:
             trials = self.optuna.get_trials(deepcopy=False)
             self._records = [
                 Record(
-                    spec=TrialSpec.from_json(trial.user_attrs["spec"]),
-                    result=TrialResult.from_json(trial.user_attrs["result"]),
-                    values=tuple(trial.values) if trial.values else None,
-                    label=trial.user_attrs["label"],
+                    spec=TrialSpec.from_json(kept["spec"]),
+                    result=TrialResult.from_json(kept["result"]),
+                    values=tuple(kept["values"]) if kept["values"] else None,
+                    label=kept["label"],
                     test_score=tests.get(trial.number),
                 )
                 for trial in trials
-                if trial.state.is_finished() and "result" in trial.user_attrs
+                if trial.state.is_finished() and (kept := trial.user_attrs.get("automl"))
             ]
         return self._records
 
@@ -238,32 +239,38 @@ class Study:
         """Stores what the study has cost so far."""
         self.optuna.set_user_attr("bill", bill.to_json())
 
-    def add(self, trial: optuna.Trial, spec: TrialSpec, result: TrialResult, label: str, values: tuple[float, ...] | None) -> Record:
-        """Takes in what became of a trial."""
+    def add(self, trial: optuna.Trial, record: Record) -> Record:
+        """Takes in what became of a trial.
+
+        Optuna is told the logarithm of goals that span orders of magnitude: its samplers weigh a goal by its range,
+        and on a linear scale all cheap models would look alike.
+        """
         import optuna
 
-        trial.set_user_attr("spec", spec.to_json())
-        trial.set_user_attr("result", result.to_json())
-        trial.set_user_attr("label", label)
-        if values is None:
+        kept = {"spec": record.spec.to_json(), "result": record.result.to_json(), "label": record.label}
+        trial.set_user_attr("automl", {**kept, "values": record.values})
+        if record.values is None:
             self.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            self.optuna.tell(trial, list(values))
-        record = Record(spec, result, values, label)
+            pairs = zip(self.goals, record.values, strict=True)
+            self.optuna.tell(trial, [_scaled(goal, value) for goal, value in pairs])
         if self._records is not None:
             self._records.append(record)
         return record
 
-    def _check_same(self, settings: Settings) -> None:
+    def check_same(self, settings: Settings) -> None:
+        """Raises StudyError, naming each difference, when `settings` ask for another study than this."""
         ours, theirs = self.settings.identity(), settings.identity()
-        differing = [
-            f"{name} was {ours[name]!r}, now {theirs[name]!r}" for name in ours if ours[name] != theirs[name]
-        ]
+        differing = [f"{name} was {ours[name]!r}, now {theirs[name]!r}" for name in ours if ours[name] != theirs[name]]
         if differing:
             raise StudyError(
                 f"Study {self.name!r} exists in {self.home} with other settings ({'; '.join(differing)}). "
                 "Give the new search another --study, or the old settings."
             )
+
+
+def _scaled(goal: Goal, value: float) -> float:
+    return math.log10(max(value, sys.float_info.min)) if goal.log else value
 
 
 def _free_name(stem: str, taken: list[str]) -> str:

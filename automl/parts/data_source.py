@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from automl.parts.base import Part
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from lightning.pytorch import LightningDataModule
 
@@ -47,7 +48,10 @@ class DataSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DataSpec:
         """The inverse of `to_json`."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return cls(**values)
 
 
 class DataSource(Part, abc.ABC):

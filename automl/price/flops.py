@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from automl.price.tag import Figure, PriceTag
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
 HOW = "torch FlopCounterMode on the meta device: convolutions, matrix products, attention"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from automl.price.tag import Figure, PriceTag
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class Meter:

@@ -16,7 +16,7 @@ FOLDER = "front"
 class FrontFiles(Observer):
     """Writes ``front.csv``, ``trials.csv``, ``front.html`` and ``front.png`` when the search is over."""
 
-    def finished(self, study: Study, reason: str) -> None:  # noqa: ARG002
+    def finished(self, study: Study, reason: str) -> None:
         """Writes the files, each whole or not at all."""
         from automl.files import write_text
         from automl.report.figures import front_figure_html, front_figure_png

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from automl.engine.record import Record, front
 from automl.report import units
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from automl.parts import Goal
 
 NOTHING = "No trial has finished yet: there is nothing to draw."

@@ -11,7 +11,6 @@ The host's own tests search it, and a plugin author can put a part of their own 
 from __future__ import annotations
 
 import types
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import UsageError
@@ -33,6 +32,8 @@ from automl.parts import (
 from automl.price.tag import PriceTag, lifetime
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from lightning.pytorch import LightningDataModule, LightningModule
 
@@ -50,7 +51,7 @@ class ToyData(DataSource):
         """Always the same."""
         return DataSpec(self.name, TASK, (FEATURES,), ("left", "right"), TRAIN, HELD, HELD)
 
-    def datamodule(self, spec: DataSpec, *, batch_size: int, seed: int) -> LightningDataModule:  # noqa: ARG002
+    def datamodule(self, spec: DataSpec, *, batch_size: int, seed: int) -> LightningDataModule:
         """Three loaders over drawn points."""
         from automl.testing.toy_training import ToyDataModule
 
@@ -76,7 +77,7 @@ class ToyTask(Task):
     summary = "which cloud a point is from"
     score = "accuracy"
 
-    def module(self, model: torch.nn.Module, config: Config, spec: DataSpec) -> LightningModule:  # noqa: ARG002
+    def module(self, model: torch.nn.Module, config: Config, spec: DataSpec) -> LightningModule:
         """The model with its loss and metrics."""
         from automl.testing.toy_training import ToyModule
 
@@ -96,7 +97,7 @@ class ToySpace(Space):
     tasks = (TASK,)
     default_data = "toy"
 
-    def dimensions(self, spec: DataSpec) -> tuple[Dimension, ...]:  # noqa: ARG002
+    def dimensions(self, spec: DataSpec) -> tuple[Dimension, ...]:
         """Width, learning rate and activation."""
         return (
             Integer("width", 1, 64, 8, log=True, limits=(1, 4096), summary="hidden units"),
@@ -110,7 +111,7 @@ class ToySpace(Space):
 
         return perceptron(spec.input_shape[0], config["width"], len(spec.classes), config["activation"])
 
-    def landmarks(self, spec: DataSpec) -> list[Config]:  # noqa: ARG002
+    def landmarks(self, spec: DataSpec) -> list[Config]:
         """The narrowest first."""
         return [{"width": 1}]
 

@@ -57,17 +57,17 @@ class ToyModule(LightningModule):
         logits: torch.Tensor = self.model(points)
         return logits
 
-    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:  # noqa: ARG002
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
         loss = functional.cross_entropy(self(batch[0]), batch[1])
         self.log("train_loss", loss, on_step=False, on_epoch=True)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and accuracy."""
         self._evaluate("val", batch)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and accuracy."""
         self._evaluate("test", batch)
 

@@ -54,7 +54,7 @@ class MlflowObserver(Observer):
         self._logged = len(study.records) if run == before else 0
         self._front = frozenset(record.number for record in study.front_records)
 
-    def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:  # noqa: ARG002
+    def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """Notes what was expected, to be held against what it was."""
         if estimate is not None:
             expected = [(f"expected_{name}", figure.value, 0) for name, figure in estimate.tag.items()]

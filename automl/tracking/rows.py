@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from automl.engine.record import Record
-from automl.parts import Goal
-from automl.price.tag import PriceTag
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from automl.engine.record import Record
+    from automl.parts import Goal
+    from automl.price.tag import PriceTag
 
 
 def params(record: Record) -> dict[str, str]:

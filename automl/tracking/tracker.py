@@ -7,12 +7,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.tracking.quiet import quiet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from mlflow import MlflowClient
@@ -65,7 +66,7 @@ class Tracker:
             else:
                 self.parent = client.create_run(experiment, tags=_own(tags), run_name=name).info.run_id
                 _write(client, self.parent, params=params)
-        except Exception as error:  # noqa: BLE001 - whatever a store can raise, the search does without it
+        except Exception as error:  # noqa: BLE001 - as in start
             self._give_up(error)
             return ""
         self._thread = threading.Thread(target=self._work, args=(client, experiment), name="mlflow", daemon=True)
@@ -109,7 +110,9 @@ class Tracker:
 
         self._jobs.put(job)
 
-    def update_child(self, number: int, *, metrics: Metrics | None = None, tags: Mapping[str, str] | None = None) -> None:
+    def update_child(
+        self, number: int, *, metrics: Metrics | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
         """Adds to a trial that was written."""
 
         def job(client: MlflowClient) -> None:

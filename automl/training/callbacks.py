@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from automl.errors import TrialError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Diary(Callback):
@@ -31,7 +33,12 @@ class Diary(Callback):
         self._on_epoch = on_epoch
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ARG002
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Counts."""
         self.trained_examples += len(batch[0])
@@ -41,17 +48,17 @@ class Diary(Callback):
 
     def on_validation_batch_end(
         self,
-        trainer: Trainer,  # noqa: ARG002
-        pl_module: LightningModule,  # noqa: ARG002
-        outputs: Any,  # noqa: ARG002
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
-        dataloader_idx: int = 0,  # noqa: ARG002
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Counts."""
         self.validated_examples += len(batch[0])
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the epoch's metrics, those that are finite."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         # What is not finite is no figure: it could be neither stored nor drawn.
@@ -60,7 +67,7 @@ class Diary(Callback):
         if self._on_epoch is not None:
             self._on_epoch(len(self.history), metrics)
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Tells a Ctrl-C from a failure: Lightning turns it into SystemExit."""
         self.interrupted = isinstance(exception, KeyboardInterrupt)
 
@@ -74,7 +81,7 @@ class UnbiasedRunningAverages(Callback):
     correction does (Kingma & Ba 2015, section 3). From step 1/momentum on nothing is changed.
     """
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finds the layers and their own momentum."""
         self._layers = [
             (module, module.momentum)
@@ -82,19 +89,23 @@ class UnbiasedRunningAverages(Callback):
             if isinstance(module, _BatchNorm) and module.track_running_stats and module.momentum is not None
         ]
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Sets this step's momentum."""
         even = 1 / (trainer.global_step + 1)
         for module, momentum in self._layers:
             module.momentum = max(momentum, even)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the layers their own momentum back."""
         for module, momentum in self._layers:
             module.momentum = momentum
 
 
-def contiguous_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The model's state as safetensors wants it: contiguous, on the CPU, no two entries sharing memory."""
-    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for name, tensor in model.state_dict().items()}
+def contiguous_state(module: LightningModule) -> dict[str, torch.Tensor]:
+    """The bare model's state as safetensors wants it: contiguous, on the CPU, no two entries sharing memory."""
+    model = module.model
+    assert isinstance(model, torch.nn.Module)
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.errors import TrialError, UsageError
@@ -14,6 +13,8 @@ from automl.files import write_bytes
 from automl.training.parts import load_model
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from automl.training.trial import TrialSpec
@@ -74,7 +75,7 @@ def _onnx(spec: TrialSpec, model: torch.nn.Module) -> bytes:
             verbose=False,
         )
         assert program is not None
-        program.save(buffer)
+        program.save(buffer)  # type: ignore[arg-type]  # the stub forgets that onnx writes to streams too
     data = buffer.getvalue()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     probe = torch.rand(5, *spec.data.input_shape, generator=torch.Generator().manual_seed(1))
@@ -83,5 +84,7 @@ def _onnx(spec: TrialSpec, model: torch.nn.Module) -> bytes:
     got = torch.from_numpy(session.run(None, {"input": probe.numpy()})[0])
     difference = float((wanted - got).abs().max())
     if not difference <= TOLERANCE:
-        raise TrialError(f"The ONNX model's outputs differ from the original's by {difference:.2g}; nothing was written.")
+        raise TrialError(
+            f"The ONNX model's outputs differ from the original's by {difference:.2g}; nothing was written."
+        )
     return data

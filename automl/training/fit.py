@@ -8,7 +8,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.errors import TrialError
@@ -22,6 +21,8 @@ from automl.training.parts import WEIGHTS, build_datamodule, build_model, build_
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lightning.pytorch import Callback, LightningModule, Trainer
 
     from automl.training.callbacks import Diary
@@ -59,12 +60,12 @@ def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) ->
             work = count_work(spec)
             module = _fit(spec, diary)
             score = _score(spec, diary)
-        except Exception as error:  # noqa: BLE001 - a candidate can fail in any way; the search goes on without it
+        except Exception as error:
             _logger.debug("trial %d failed", spec.number, exc_info=True)
             result = _result(spec, diary, work, meter, cause=f"{type(error).__name__}: {error}")
         else:
             result = _result(spec, diary, work, meter, score=score)
-            write_bytes(folder / WEIGHTS, save(contiguous_state(module.model)))
+            write_bytes(folder / WEIGHTS, save(contiguous_state(module)))
     write_json(folder / "result.json", result.to_json())
     return result
 
@@ -129,7 +130,7 @@ def _prepared(spec: TrialSpec) -> Iterator[None]:
     import torch
     from lightning.pytorch import seed_everything
 
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     torch.set_num_threads(spec.threads)
     seed_everything(spec.seed, workers=True, verbose=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.errors import StudyError
@@ -12,6 +11,8 @@ from automl.parts import DataSource, Space, Task
 from automl.price.flops import Work, count
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from lightning.pytorch import LightningDataModule, LightningModule
 

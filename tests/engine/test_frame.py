@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from automl.parts import Goal
 from automl.engine.frame import front_frame, trials_frame
+from automl.parts import Goal
 
 
 def test_one_row_a_trial_with_columns_in_order(record, green):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.engine.narrow import Choices, NarrowedTrial, Range, parse_narrowing, split_assignments, starting_point
 from automl.errors import UsageError
 from automl.parts import Categorical, Float, Integer
-from automl.engine.narrow import Choices, NarrowedTrial, Range, parse_narrowing, split_assignments, starting_point
 
 DIMENSIONS = (
     Float("rate", 0.001, 0.1, 0.01, log=True, limits=(1e-6, 1.0)),

@@ -7,11 +7,11 @@ import json
 import pytest
 
 import automl
-from automl.errors import StorageError, StudyError, TrialError, UsageError
-from automl.parts import Categorical
 from automl.engine.front import dominates
 from automl.engine.observer import Observer
 from automl.engine.store import held
+from automl.errors import StorageError, StudyError, TrialError, UsageError
+from automl.parts import Categorical
 from automl.testing.toy import ToySpace
 
 

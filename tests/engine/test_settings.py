@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from automl.errors import UsageError
 from automl.engine.settings import Settings, load_file, option_names
+from automl.errors import UsageError
 
 
 def test_yaml_round_trip():

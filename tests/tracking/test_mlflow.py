@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_the_parent_holds_the_front(toys, home, client, tmp_path_factory):
         dst_path=str(tmp_path_factory.mktemp("d")),
         tracking_uri=f"sqlite:///{home}/mlflow.db",
     )
-    text = open(page, encoding="utf-8").read()
+    text = Path(page).read_text(encoding="utf-8")
     assert "Plotly.newPlot" in text
     assert 'src="http' not in text
 

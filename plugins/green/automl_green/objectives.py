@@ -37,6 +37,6 @@ class Accuracy(Objective):
         """One goal: the score."""
         return (Goal(task.score, task.direction),)
 
-    def values(self, score: float, training: PriceTag, prediction: PriceTag, predictions: int) -> tuple[float, ...]:  # noqa: ARG002
+    def values(self, score: float, training: PriceTag, prediction: PriceTag, predictions: int) -> tuple[float, ...]:
         """The score."""
         return (score,)

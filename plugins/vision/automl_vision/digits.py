@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.parts import DataSource, DataSpec
 from automl_vision.files import read_images
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from lightning.pytorch import LightningDataModule
 

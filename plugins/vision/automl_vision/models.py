@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
@@ -10,8 +11,10 @@ from timm.models.efficientnet import EfficientNet
 from torch import nn
 from torch.nn import functional
 
-from automl.parts import Config, DataSpec, Normalizer
 from automl.training.swap import swap_normalizers
+
+if TYPE_CHECKING:
+    from automl.parts import Config, DataSpec, Normalizer
 
 B0 = [
     ["ds_r1_k3_s1_e1_c16_se0.25"],
