@@ -122,7 +122,7 @@ def test_the_fronts_models_load_and_predict(toys, home, client):
         loaded = mlflow.pyfunc.load_model(uri)
     finally:
         mlflow.set_tracking_uri(None)
-    assert loaded.metadata.signature.inputs.to_dict()[0]["tensor-spec"]["shape"] == [-1, 4]
+    assert list(loaded.metadata.signature.inputs.to_dict()[0]["tensor-spec"]["shape"]) == [-1, 4]
     assert loaded.metadata.saved_input_example_info is not None
     points = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")
     from automl.training.parts import load_model
