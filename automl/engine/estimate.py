@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import math
 import statistics
-import time
 from typing import TYPE_CHECKING
 
 from automl.engine.narrow import NarrowedTrial
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 6
 TIMED = 3
-STEPS = 3
+STEPS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,28 +111,16 @@ def _spec(plan: Plan, config: Config) -> TrialSpec:
 
 
 def _trial_s(spec: TrialSpec) -> float:
-    """Seconds one trial would take, from a few steps of a bare training loop."""
+    """Seconds one trial would take, from a few steps of its training."""
     import torch
 
-    from automl.training.parts import build_datamodule, build_model, build_module
+    from automl.training.fit import time_step
 
-    torch.set_num_threads(spec.threads)
     with torch.random.fork_rng(devices=[]):
-        module = build_module(spec, build_model(spec)).train()
-        batches = build_datamodule(spec).train_dataloader()
-        inputs = next(iter(batches))[0]
-        optimizer = torch.optim.AdamW(module.parameters(), fused=True)
-        times = []
-        for _ in range(STEPS + 1):
-            start = time.perf_counter()
-            module(inputs).float().square().mean().backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            times.append(time.perf_counter() - start)
+        step_s = time_step(spec, STEPS)
     steps = max(1, spec.data.train_size // spec.batch_size) * spec.epochs
-    # The first step allocates; validation is a forward pass, about a third of a step an example.
-    share = 1 + spec.data.val_size / (3 * spec.data.train_size)
-    return statistics.median(times[1:]) * steps * share
+    # Validation is a forward pass, about a third of a step an example.
+    return step_s * steps * (1 + spec.data.val_size / (3 * spec.data.train_size))
 
 
 def _interpolate(x: float, points: list[tuple[float, float]]) -> float:

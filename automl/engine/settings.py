@@ -28,15 +28,17 @@ class Settings(pydantic.BaseModel):
         description="Fix or narrow a dimension: NAME=VALUE, NAME=A,B,C or NAME=LO..HI. May be repeated.",
     )
     trials: int = pydantic.Field(24, ge=1, le=100_000, description="Candidates to train, failed ones included.")
-    epochs: int = pydantic.Field(20, ge=1, le=100_000, description="Passes over the training split, each candidate.")
+    epochs: int = pydantic.Field(25, ge=1, le=100_000, description="Passes over the training split, each candidate.")
     batch_size: int | None = pydantic.Field(
-        None, ge=1, le=1_000_000, description="Examples in a training step; 64, or all there are, when left out."
+        None, ge=1, le=1_000_000, description="Examples in a training step; 128, or all there are, when left out."
     )
     predictions: int = pydantic.Field(
         1_000_000, ge=0, le=10**15, description="Predictions a model makes in its life; they enter its price."
     )
     seed: int = pydantic.Field(0, ge=0, lt=2**31, description="Seed of proposals, weights and order of examples.")
-    threads: int | None = pydantic.Field(None, ge=1, le=4096, description="CPU threads; all cores when left out.")
+    threads: int | None = pydantic.Field(
+        None, ge=1, le=4096, description="CPU threads; all cores when left out, one for small examples."
+    )
     study: str | None = pydantic.Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -70,6 +73,22 @@ class Diary(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Tells a Ctrl-C from a failure: Lightning turns it into SystemExit."""
         self.interrupted = isinstance(exception, KeyboardInterrupt)
+
+
+class Stopwatch(Callback):
+    """Notes when each training step begins."""
+
+    def __init__(self) -> None:
+        self._begun: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Notes the time."""
+        self._begun.append(time.perf_counter())
+
+    def step_s(self) -> float:
+        """Seconds from step to step, the median without the first, which allocates."""
+        spans = [after - before for before, after in itertools.pairwise(self._begun)]
+        return statistics.median(spans[1:] or spans)
 
 
 class UnbiasedRunningAverages(Callback):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.errors import TrialError
 from automl.files import write_bytes, write_json
@@ -76,6 +77,25 @@ def evaluate(spec: TrialSpec, folder: Path) -> dict[str, float]:
     with _prepared(spec):
         metrics = _trainer(spec, []).test(module, datamodule=build_datamodule(spec), verbose=False)[0]
     return {name: float(value) for name, value in metrics.items()}
+
+
+def time_step(spec: TrialSpec, steps: int) -> float:
+    """Seconds a training step of a candidate takes, by the clock, with all that Lightning does around it.
+
+    Args:
+        spec: The candidate; nothing of it is kept.
+        steps: Steps to take, at least 2.
+    """
+    from automl.training.callbacks import Stopwatch
+
+    watch = Stopwatch()
+    # Epochs enough for the steps where the data gives few in one.
+    short = dataclasses.replace(spec, epochs=steps)
+    with _prepared(short):
+        module = build_module(short, build_model(short))
+        trainer = _trainer(short, [watch], max_steps=steps, limit_val_batches=0)
+        trainer.fit(module, datamodule=build_datamodule(short))
+    return watch.step_s()
 
 
 def _fit(spec: TrialSpec, diary: Diary) -> LightningModule:
@@ -146,7 +166,7 @@ def _prepared(spec: TrialSpec) -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _trainer(spec: TrialSpec, callbacks: list[Callback]) -> Trainer:
+def _trainer(spec: TrialSpec, callbacks: list[Callback], **limits: Any) -> Trainer:
     from lightning.pytorch import Trainer
 
     return Trainer(
@@ -160,4 +180,5 @@ def _trainer(spec: TrialSpec, callbacks: list[Callback]) -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        **limits,
     )

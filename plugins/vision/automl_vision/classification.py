@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class ImageClassification(Task):
     """One label an image: cross-entropy, AdamW, a one-cycle learning rate; scored by accuracy.
 
-    Recipe keys of the config: ``learning_rate`` (peak of the cycle, default 0.01) and ``weight_decay``
+    Recipe keys of the config: ``learning_rate`` (peak of the cycle, default 0.02) and ``weight_decay``
     (decoupled, default 0.05).
     """
 
@@ -30,7 +30,7 @@ class ImageClassification(Task):
         return Classifier(
             model,
             classes=len(spec.classes),
-            learning_rate=config.get("learning_rate", 0.01),
+            learning_rate=config.get("learning_rate", 0.02),
             weight_decay=config.get("weight_decay", 0.05),
         )
 

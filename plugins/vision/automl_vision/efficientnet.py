@@ -44,10 +44,10 @@ class EfficientNet(Space):
         """The compound coefficient, the normalizer and the recipe."""
         # On thumbnails a wider model gains nothing that a validation split could show, and takes minutes on a CPU.
         thumbnails = _baseline_px(spec) < BASELINE_PX
-        high = -3.0 if thumbnails else 0.0
+        low, high = (-26.0, -3.0) if thumbnails else (-10.0, 0.0)
         dimensions: list[Dimension] = [
-            Float("phi", -20.0, high, -6.0, limits=(-30.0, 8.0), summary="compound coefficient"),
-            Float("learning_rate", 2e-3, 2e-2, 1e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
+            Float("phi", low, high, -8.0, limits=(-40.0, 8.0), summary="compound coefficient"),
+            Float("learning_rate", 4e-3, 4e-2, 2e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
             Float("weight_decay", 1e-3, 1e-1, 5e-2, log=True, limits=(1e-8, 1.0), summary="decoupled weight decay"),
             Float("drop_rate", 0.0, 0.3, 0.1, limits=(0.0, 0.9), summary="dropout before the classifier"),
         ]
@@ -67,7 +67,7 @@ class EfficientNet(Space):
     def landmarks(self, spec: DataSpec) -> Sequence[Config]:
         """Steps from the cheap end almost to the dear end, which itself costs as much as a dozen others."""
         phi = next(d for d in self.dimensions(spec) if isinstance(d, Float) and d.name == "phi")
-        return [{"phi": phi.low + share * (phi.high - phi.low)} for share in (0.0, 0.25, 0.5, 0.75, 0.9)]
+        return [{"phi": phi.low + share * (phi.high - phi.low)} for share in (0.0, 0.3, 0.6, 0.8, 0.9)]
 
     def build(self, config: Config, spec: DataSpec) -> torch.nn.Module:
         """From raw pixels in the data's own size to logits ``(batch, classes)``."""

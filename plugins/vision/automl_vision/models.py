@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from automl.training.swap import swap_normalizers
+from automl_vision.depthwise import quicken
 
 if TYPE_CHECKING:
     from automl.parts import Config, DataSpec, Normalizer
@@ -82,4 +83,4 @@ def efficientnet(config: Config, spec: DataSpec, normalizer: Normalizer | None) 
     )
     if normalizer is not None:
         swap_normalizers(body, normalizer)
-    return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), body)
+    return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), quicken(body))
