@@ -158,3 +158,7 @@ def toy_host() -> Host:
     host = Host([])
     host.register(toy_plugin(), name="toy")
     return host
+
+
+PLUGIN = toy_plugin()
+"""The plugin as an object, for an entry point that names one: ``automl.testing.toy:PLUGIN``."""

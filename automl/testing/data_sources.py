@@ -1,0 +1,84 @@
+"""What holds for every data source; a plugin author subclasses the suite."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+import torch
+
+from automl.errors import UsageError
+from automl.parts import DataSpec
+from automl.testing.parts import PartSuite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from automl.parts import DataSource
+
+SPLITS = ("train", "val", "test")
+
+
+class DataSourceSuite(PartSuite):
+    """Tests that every data source of classified examples passes.
+
+    Attributes:
+        part: The data source under test.
+        repeats: Examples that stand in two splits because the data itself repeats them.
+    """
+
+    part: ClassVar[DataSource]
+    repeats: ClassVar[int] = 0
+
+    def test_the_spec_is_plain_and_always_the_same(self) -> None:
+        """It survives JSON."""
+        spec = self.part.spec()
+        assert spec == self.part.spec(), "two calls give two specs"
+        assert DataSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec, "the spec does not survive JSON"
+        assert spec.source == self.part.name, f"the spec says it is of {spec.source}"
+
+    def test_batches_are_as_the_spec_says(self) -> None:
+        """Shapes, types, class indices, sizes of the splits."""
+        spec = self.part.spec()
+        sizes = {"val": spec.val_size, "test": spec.test_size}
+        for split in SPLITS:
+            inputs, targets = self._all(split)
+            assert inputs.shape[1:] == spec.input_shape, f"{split} has examples of shape {tuple(inputs.shape[1:])}"
+            assert inputs.dtype == torch.float32, f"{split} has inputs of {inputs.dtype}"
+            assert targets.dtype == torch.int64, f"{split} has targets of {targets.dtype}"
+            assert targets.min() >= 0, f"{split} has a class below 0"
+            assert targets.max() < len(spec.classes), f"{split} has a class the spec does not name"
+            assert len(inputs) == sizes.get(split, len(inputs)), f"{split} has {len(inputs)} examples"
+        trained = len(self._all("train")[0])
+        assert 0 < trained <= spec.train_size, f"an epoch has {trained} of {spec.train_size} examples"
+
+    def test_no_example_is_in_two_splits(self) -> None:
+        """What is tested was never trained on."""
+        counts: Counter[bytes] = Counter()
+        for split in SPLITS:
+            counts.update({example.numpy().tobytes() for example in self._all(split)[0]})
+        shared = sum(count > 1 for count in counts.values())
+        assert shared <= self.repeats, f"{shared} examples stand in more than one split"
+
+    def test_the_seed_decides_the_order_alone(self) -> None:
+        """The same seed gives the same order, another seed another; val and test do not depend on it."""
+        one, same, other = (self._all("train", seed)[0] for seed in (1, 1, 2))
+        assert torch.equal(one, same), "the same seed gives another order"
+        assert not torch.equal(one, other), "another seed gives the same order"
+        for split in ("val", "test"):
+            assert torch.equal(self._all(split, 1)[0], self._all(split, 2)[0]), f"{split} depends on the seed"
+
+    def test_bad_files_are_told(self, tmp_path: Path) -> None:
+        """A missing file and rubbish are the user's errors, not a crash."""
+        rubbish = tmp_path / "rubbish.bin"
+        rubbish.write_bytes(b"\0rubbish\xff" * 9)
+        for path in (tmp_path / "missing.png", rubbish):
+            with pytest.raises(UsageError):
+                self.part.read(path, self.part.spec())
+
+    def _all(self, split: str, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        module = self.part.datamodule(self.part.spec(), batch_size=16, seed=seed)
+        batches = list(getattr(module, f"{split}_dataloader")())
+        return torch.cat([inputs for inputs, _ in batches]), torch.cat([targets for _, targets in batches])
