@@ -47,7 +47,7 @@ class EfficientNet(Space):
         low, high = (-26.0, -3.0) if thumbnails else (-10.0, 0.0)
         dimensions: list[Dimension] = [
             Float("phi", low, high, -8.0, limits=(-40.0, 8.0), summary="compound coefficient"),
-            Float("learning_rate", 4e-3, 4e-2, 2e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
+            Float("learning_rate", 1e-2, 5e-2, 2.5e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
             Float("weight_decay", 1e-3, 1e-1, 5e-2, log=True, limits=(1e-8, 1.0), summary="decoupled weight decay"),
             Float("drop_rate", 0.0, 0.3, 0.1, limits=(0.0, 0.9), summary="dropout before the classifier"),
         ]
