@@ -39,6 +39,10 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
         if target.exists():
             temporary.chmod(target.stat().st_mode & 0o7777)
         temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        # A write that fails does not know of which file; whoever reads the message wants to.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from automl.engine.estimate import Estimate, estimate
 from automl.engine.record import Record
 from automl.engine.resolve import BATCH_SIZE, Plan
-from automl.engine.store import held, prepare_home
+from automl.engine.store import DATABASE, database_error, held, prepare_home
 from automl.engine.strategy import Proposer, make_sampler
 from automl.engine.study import Study
 from automl.errors import TrialError
@@ -59,12 +59,18 @@ class Search:
             TrialError: No trial succeeded.
             KeyboardInterrupt: The user stopped it; all finished trials are kept.
         """
+        import optuna
+        import sqlalchemy.exc
+
+        home = self._plan.settings.home
         with Meter() as meter:
             try:
-                prepare_home(self._plan.settings.home)
+                prepare_home(home)
                 study = Study.create(self._plan)
                 with held(study.folder):
                     self._run(study, meter)
+            except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
+                raise database_error(home / DATABASE, error) from error
             finally:
                 for observer in self._observers:
                     observer.close()

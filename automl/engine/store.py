@@ -66,7 +66,9 @@ def open_storage(home: Path) -> optuna.storages.RDBStorage:
 
 def database_error(path: Path, error: Exception) -> StorageError | StudyError:
     """What a database error means for a person: locked, full, unwritable, or damaged."""
-    cause = " ".join(str(getattr(error, "orig", None) or error).split())
+    # Optuna wraps the database's own error, which alone says what is wrong.
+    inner = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
+    cause = " ".join(str(getattr(inner, "orig", None) or inner).split())
     if any(word in cause for word in ("locked", "full", "readonly", "unable to open", "disk I/O")):
         return StorageError(f"The study database {path} cannot be used: {cause}.")
     return StudyError(

@@ -248,3 +248,13 @@ def test_damaged_weights_are_told_apart(study, tmp_path):
     weights.unlink()
     with pytest.raises(StudyError, match="left no weights"):
         study.predict(number, path)
+
+
+def test_a_database_that_breaks_in_mid_search_is_told(toys, tmp_path):
+    class Vandal(Observer):
+        def trial_started(self, spec, label):
+            if spec.number == 1:
+                (tmp_path / "study.db").write_bytes(b"no database any more" * 5000)
+
+    with pytest.raises((StudyError, StorageError), match=r"study\.db"):
+        search(tmp_path, observers=[Vandal()])
