@@ -30,11 +30,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(DECLARED) | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -r requirements.txt
+	@echo "Installing into $(VENV): about 7 GB, a few minutes ..."
+	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
 	touch $@
 
 clean:
