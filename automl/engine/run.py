@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import functools
 import math
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from automl.engine.estimate import Estimate, estimate
@@ -45,7 +44,8 @@ class Search:
         self._plan = plan
         self._executor = executor
         self._observers = observers
-        self._failures: Counter[str] = Counter()
+        self._cause = ""
+        self._alike = 0
 
     def run(self) -> Study:
         """Searches until the study holds as many trials as its settings say, then opens the test split.
@@ -146,13 +146,11 @@ class Search:
         return values if all(map(math.isfinite, values)) else None
 
     def _hopeless(self, record: Record) -> str:
-        if record.result.status == "complete":
-            self._failures.clear()
-            return ""
-        self._failures[record.result.cause] += 1
-        if self._failures[record.result.cause] < MAX_FAILURES:
-            return ""
-        return f"{MAX_FAILURES} trials in a row failed alike: {record.result.cause}"
+        """Why it makes no sense to go on; empty when it does."""
+        cause = record.result.cause
+        self._alike = self._alike + 1 if cause and cause == self._cause else int(bool(cause))
+        self._cause = cause
+        return f"{MAX_FAILURES} trials in a row failed alike: {cause}" if self._alike >= MAX_FAILURES else ""
 
     def _test(self, study: Study) -> float:
         """Opens the test split for the front's trials that have not been tested; returns the FLOPs it took."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from automl.tracking import opening
+from automl.tracking.batch import Metrics, write
+from automl.tracking.models import has_model, log_model
+from automl.tracking.opening import PARENT, Child, own
 from automl.tracking.quiet import quiet
 
 if TYPE_CHECKING:
@@ -19,11 +22,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 Job = Callable[["MlflowClient"], None]
-Metrics = list[tuple[str, float, int]]
-"""Name, value and step."""
 
 CLOSE_TIMEOUT_S = 60.0
-PARENT = "mlflow.parentRunId"
+FAILURES = 3
+"""Jobs that may fail in a row; after them the store is taken for lost and the rest is dropped."""
 
 
 class Tracker:
@@ -31,47 +33,61 @@ class Tracker:
 
     `start` opens the store, makes its schema when it is new (which takes seconds), and the parent run. After that every
     call returns at once and a thread does the work, so that training never waits. Tracking is a mirror: when the store
-    fails, `problem` says how and the search goes on.
+    fails, `problem` says how, nothing is raised and the search goes on. Calls may come from any thread.
 
     Args:
         uri: The store, as MLflow writes it: ``sqlite:///...``, ``http://...``.
         artifacts: Where to put artifacts; None leaves that to the server.
         experiment: Name of the experiment; made when it is missing.
+
+    Attributes:
+        problem: The first thing that went wrong; None when all is well.
+        parent: Id of the parent run; empty when the store could not be opened.
     """
 
     def __init__(self, uri: str, artifacts: str | None, experiment: str) -> None:
         self.problem: str | None = None
         self.parent = ""
         self._uri, self._artifacts, self._experiment = uri, artifacts, experiment
-        self._children: dict[int, str] = {}
+        self._children: dict[int, Child] = {}
         self._jobs: queue.Queue[Job | None] = queue.Queue()
         self._thread: threading.Thread | None = None
+        self._done = 0
 
     def start(self, run: str | None, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        """Opens the store and the parent run; goes on with `run` when it is still there.
+        """Opens the store and the parent run; returns when the schema is complete, so that workers may open it too.
+
+        Args:
+            run: Id of the run to go on with; a new one is made when it is None or no longer there.
+            name: Name of a new run.
+            params: Texts by name, of a new run.
+            tags: Texts by name, of a new run.
 
         Returns:
             The parent's run id; empty when the store fails.
         """
         quiet()
         try:
-            from mlflow import MlflowClient
-
-            client = MlflowClient(self._uri)
-            experiment = self._find_experiment(client)
-            if run and self._exists(client, run):
-                self.parent = run
+            with opening.opened(self._uri) as client:
+                experiment = opening.find_experiment(client, self._experiment, self._artifacts)
+            if run and opening.is_there(client, run):
                 client.update_run(run, status="RUNNING")
-                self._find_children(client, experiment)
+                self._children = opening.find_children(client, experiment, run)
             else:
-                self.parent = client.create_run(experiment, tags=_own(tags), run_name=name).info.run_id
-                _write(client, self.parent, params=params)
-        except Exception as error:  # noqa: BLE001 - as in start
-            self._give_up(error)
+                run = str(client.create_run(experiment, tags=own(tags), run_name=name).info.run_id)
+                write(client, run, params=params)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, the search goes on
+            self.complain(f"MLflow at {self._uri}", error)
             return ""
+        self.parent = run
         self._thread = threading.Thread(target=self._work, args=(client, experiment), name="mlflow", daemon=True)
         self._thread.start()
         return self.parent
+
+    @property
+    def written(self) -> frozenset[int]:
+        """Trials that an earlier sitting wrote whole."""
+        return frozenset(number for number, child in self._children.items() if child.whole)
 
     def child(
         self,
@@ -83,177 +99,117 @@ class Tracker:
         failed: bool,
         seconds: float,
     ) -> None:
-        """Writes a finished trial, in one batch.
+        """Writes a finished trial, in one batch; one that is in the store already is left as it is.
 
         Args:
             number: The trial.
             params: Texts by name.
             metrics: Figures with their steps.
-            tags: Texts by name.
+            tags: Texts by name; ``trial`` is the number, by which a later sitting finds the run again.
             failed: Whether the run is to be shown as failed.
             seconds: How long the trial took until now.
         """
         end_ms = int(time.time() * 1000)
 
         def job(client: MlflowClient) -> None:
-            run = self._children.get(number)
-            if run is None:
-                run = client.create_run(
-                    self._experiment_id,
-                    start_time=end_ms - int(1000 * seconds),
-                    tags=_own({**tags, PARENT: self.parent}),
-                    run_name=f"trial-{number:04d}",
-                ).info.run_id
-                self._children[number] = run
-                _write(client, run, params=params, metrics=metrics)
-            client.set_terminated(run, "FAILED" if failed else "FINISHED", end_ms)
+            child = self._children.get(number)
+            if child is None:
+                known = own({"trial": str(number), PARENT: self.parent, **tags})
+                start_ms = end_ms - int(1000 * seconds)
+                made = client.create_run(self._experiment_id, start_ms, known, f"trial-{number:04d}")
+                child = self._children[number] = Child(made.info.run_id, known, whole=False)
+            if not child.whole:
+                write(client, child.run, params=params, metrics=metrics)
+                client.set_terminated(child.run, "FAILED" if failed else "FINISHED", end_ms)
+                child.whole = True
 
-        self._jobs.put(job)
+        self._put(job)
 
     def update_child(
         self, number: int, *, metrics: Metrics | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
-        """Adds to a trial that was written."""
+        """Adds to a trial that was written; tags that the store holds already cost nothing."""
 
         def job(client: MlflowClient) -> None:
-            if number in self._children:
-                _write(client, self._children[number], metrics=metrics or [], tags=tags or {})
+            if child := self._children.get(number):
+                new = {name: value for name, value in (tags or {}).items() if child.tags.get(name) != value}
+                write(client, child.run, metrics=metrics or [], tags=new)
+                child.tags.update(new)
 
-        self._jobs.put(job)
+        self._put(job)
 
     def update_parent(self, *, metrics: Metrics | None = None, tags: Mapping[str, str] | None = None) -> None:
         """Adds to the study's run."""
-        self._jobs.put(lambda client: _write(client, self.parent, metrics=metrics or [], tags=tags or {}))
+        self._put(lambda client: write(client, self.parent, metrics=metrics or [], tags=tags))
+
+    def curve(self, name: str, values: Sequence[float]) -> None:
+        """Writes a metric of the parent that has one value a step, from step 0; steps in the store already stay."""
+
+        def job(client: MlflowClient) -> None:
+            known = {point.step for point in client.get_metric_history(self.parent, name)}
+            points = [(name, value, step) for step, value in enumerate(values) if step not in known]
+            write(client, self.parent, metrics=points)
+
+        self._put(job)
 
     def upload(self, folder: Path) -> None:
         """Puts the files of a folder among the parent's artifacts."""
-        self._jobs.put(lambda client: client.log_artifacts(self.parent, str(folder)))
+        self._put(lambda client: client.log_artifacts(self.parent, str(folder)))
 
     def model(self, number: int, model: torch.nn.Module, example: np.ndarray) -> None:
-        """Logs a trial's model with signature and input example, as a pt2 program that holds no pickle.
+        """Logs a trial's model with signature and input example, unless it has one already.
 
         Args:
             number: The trial.
-            model: The bare model, in evaluation mode.
-            example: A few inputs, ``(examples, ...)``; the signature leaves their number open.
+            model: The bare model, in evaluation mode on the CPU.
+            example: Two inputs or more, ``(examples, ...)``; the signature leaves their number open.
         """
 
         def job(client: MlflowClient) -> None:
-            run = client.get_run(self._children[number])
-            with _store(self._uri):
-                _log_model(run.info.run_id, model, example)
-            # Logging under a run opens it again; it ended when the trial did.
-            client.set_terminated(run.info.run_id, run.info.status, run.info.end_time)
+            run = client.get_run(self._children[number].run)
+            if has_model(run):
+                return
+            try:
+                log_model(client, run, model, example)
+            except Exception as error:  # noqa: BLE001 - torch.export raises what it likes; the store may be well
+                self.complain(f"The model of trial {number} is not in MLflow", error)
 
-        self._jobs.put(job)
+        self._put(job)
 
     def end(self, status: str) -> None:
         """Ends the parent run: FINISHED, FAILED or KILLED."""
-        self._jobs.put(lambda client: client.set_terminated(self.parent, status))
+        self._put(lambda client: client.set_terminated(self.parent, status))
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Waits until everything is written, no longer than `timeout_s`."""
-        if self._thread is None:
+        """Waits until everything is written; gives up when `timeout_s` pass in which nothing gets done."""
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
         self._jobs.put(None)
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            self.problem = f"MLflow at {self._uri} did not answer within {timeout_s:.0f} s"
-        self._thread = None
+        done = -1
+        while thread.is_alive() and done != self._done:
+            done = self._done
+            thread.join(timeout_s)
+        if thread.is_alive():
+            self.problem = self.problem or f"MLflow at {self._uri} did not answer within {timeout_s:g} s"
+
+    def complain(self, what: str, error: Exception) -> None:
+        """Notes what went wrong; the first cause is the one to mend, what follows mostly follows from it."""
+        self.problem = self.problem or f"{what}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+    def _put(self, job: Job) -> None:
+        if self._thread is not None:
+            self._jobs.put(job)
 
     def _work(self, client: MlflowClient, experiment: str) -> None:
         self._experiment_id = experiment
+        failures = 0
         while (job := self._jobs.get()) is not None:
-            try:
-                job(client)
-            except Exception as error:  # noqa: BLE001 - as in start
-                self._give_up(error)
-
-    def _give_up(self, error: Exception) -> None:
-        # The first cause is the one to mend; what follows follows from it.
-        self.problem = self.problem or f"MLflow at {self._uri}: {type(error).__name__}: {' '.join(str(error).split())}"
-
-    def _find_experiment(self, client: MlflowClient) -> str:
-        found = client.get_experiment_by_name(self._experiment)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(client.create_experiment(self._experiment, artifact_location=self._artifacts))
-
-    def _find_children(self, client: MlflowClient, experiment: str) -> None:
-        runs = client.search_runs([experiment], f"tags.`{PARENT}` = '{self.parent}'", max_results=10_000)
-        self._children = {int(run.data.tags["trial"]): run.info.run_id for run in runs if "trial" in run.data.tags}
-
-    @staticmethod
-    def _exists(client: MlflowClient, run: str) -> bool:
-        from mlflow.exceptions import MlflowException
-
-        with contextlib.suppress(MlflowException):
-            return client.get_run(run).info.lifecycle_stage == "active"
-        return False
-
-
-def _own(tags: Mapping[str, str]) -> dict[str, str]:
-    return {"mlflow.source.name": "automl", "mlflow.source.type": "LOCAL", **tags}
-
-
-def _write(
-    client: MlflowClient,
-    run: str,
-    *,
-    params: Mapping[str, str] | None = None,
-    metrics: Metrics | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
-    """One batch; MLflow takes 1,000 metrics at a time, 100 params and 100 tags."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    now_ms = int(time.time() * 1000)
-    rows = [Metric(name, value, now_ms, step) for name, value, step in metrics or []]
-    texts = [Param(name, value[:6000]) for name, value in (params or {}).items()]
-    labels = [RunTag(name, value[:8000]) for name, value in (tags or {}).items()]
-    client.log_batch(run, rows[:800], texts[:100], labels[:100])
-    for start in range(800, len(rows), 1000):
-        client.log_batch(run, rows[start : start + 1000])
-
-
-@contextlib.contextmanager
-def _store(uri: str) -> Iterator[None]:
-    """Makes `uri` MLflow's store for a while: its model functions know only a global one."""
-    import mlflow
-
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)
-
-
-def _log_model(run: str, model: torch.nn.Module, example: np.ndarray) -> None:
-    import importlib.metadata
-    import warnings
-
-    import mlflow
-    import mlflow.pytorch
-    import torch
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    with torch.no_grad():
-        outputs = model(torch.from_numpy(example)).numpy()
-    signature = ModelSignature(
-        Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))]),
-        Schema([TensorSpec(outputs.dtype, (-1, *outputs.shape[1:]))]),
-    )
-    # Named here, because MLflow would find them out by importing everything in another process.
-    needs = [f"{name}=={importlib.metadata.version(name)}" for name in ("mlflow", "torch", "numpy")]
-    with warnings.catch_warnings(), mlflow.start_run(run_id=run):
-        warnings.simplefilter("ignore")
-        mlflow.pytorch.log_model(
-            model,
-            name="model",
-            signature=signature,
-            input_example=example,
-            pip_requirements=needs,
-            serialization_format="pt2",
-        )
+            if failures < FAILURES:
+                try:
+                    job(client)
+                    failures = 0
+                except Exception as error:  # noqa: BLE001 - as in start
+                    failures += 1
+                    self.complain(f"MLflow at {self._uri}", error)
+            self._done += 1

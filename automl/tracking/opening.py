@@ -1,0 +1,119 @@
+"""Opens an MLflow store: the schema, the experiment, and what an earlier sitting left there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import getpass
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PARENT = "mlflow.parentRunId"
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Without this MLflow's pages take a study for the evaluation of a chat agent, and head their tables accordingly."""
+
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+"""MLflow's own would hold the search up for minutes when a server is down."""
+
+
+@dataclasses.dataclass
+class Child:
+    """A trial in the store.
+
+    Attributes:
+        run: Id of its run.
+        tags: What the store holds.
+        whole: Whether all of it was written; False for one that a killed search began.
+    """
+
+    run: str
+    tags: dict[str, str]
+    whole: bool
+
+
+@contextlib.contextmanager
+def opened(uri: str) -> Iterator[MlflowClient]:
+    """A client of the store; while the block lasts no other process opens the same SQLite file.
+
+    Processes that make the schema of one file at the same time break it.
+    """
+    if uri.startswith(("http://", "https://")):
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    with _alone(uri):
+        yield MlflowClient(uri)
+
+
+def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    """Id of the experiment of that name, which is made when it is missing."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts, tags=KIND))
+        except MlflowException:
+            # On a server another search may have been quicker.
+            if (found := client.get_experiment_by_name(name)) is None:
+                raise
+    return str(found.experiment_id)
+
+
+def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[int, Child]:
+    """The trials that are in the store, by number."""
+    found: dict[int, Child] = {}
+    token: str | None = ""
+    while token is not None:
+        page = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent}'", max_results=1000, page_token=token)
+        for run in page:
+            if "trial" in run.data.tags:
+                whole = run.info.status in {"FINISHED", "FAILED"}
+                found[int(run.data.tags["trial"])] = Child(run.info.run_id, dict(run.data.tags), whole)
+        token = page.token or None
+    return found
+
+
+def is_there(client: MlflowClient, run: str) -> bool:
+    """Whether the run exists and was not deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.get_run(run).info.lifecycle_stage) == "active"
+    except MlflowException as error:
+        # A server that does not answer is no proof that the run is gone.
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+
+
+def own(tags: Mapping[str, str]) -> dict[str, str]:
+    """`tags` and those by which MLflow's pages tell who made a run."""
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        user = "unknown"
+    return {"mlflow.source.name": "automl", "mlflow.source.type": "LOCAL", "mlflow.user": user, **tags}
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    path = uri.removeprefix("sqlite:///")
+    folder = os.path.dirname(path)  # noqa: PTH120 - a URI's path, of which nothing else is known
+    if path == uri or not os.path.isdir(folder):  # noqa: PTH112
+        yield
+        return
+    # The folder itself is locked, so that no lock file is left behind.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
