@@ -39,20 +39,23 @@ class MlflowObserver(Observer):
         self._tracker = tracker
         self._status = "FAILED"
         self._front: frozenset[int] = frozenset()
-        self._logged = 0
 
     def opened(self, study: Study) -> None:
-        """Opens the store before any trial starts."""
+        """Opens the store before any trial starts, and makes up what it lacks.
+
+        Trials are missing from it when an earlier sitting was killed, or when the store is another or a new one.
+        """
         settings = study.settings
         params = rows.plain({**settings.identity(), "trials": settings.trials, "threads": settings.threads})
         before = study.optuna.user_attrs.get("mlflow_run")
         run = self._tracker.start(before, study.name, params, {"study": study.name})
         if run and run != before:
             study.keep("mlflow_run", run)
-            for record in study.records:
-                self._write(study, record)
-        self._logged = len(study.records) if run == before else 0
         self._front = frozenset(record.number for record in study.front_records)
+        for record in study.records:
+            if record.number not in self._tracker.written:
+                self._write(study, record, on_front=record.number in self._front)
+            self._tracker.update_child(record.number, tags=_pareto(record.number in self._front))
 
     def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """Notes what was expected, to be held against what it was."""
@@ -65,16 +68,16 @@ class MlflowObserver(Observer):
         standing = frozenset(member.number for member in front(study.records, study.goals))
         self._write(study, record, on_front=record.number in standing)
         for number in (standing ^ self._front) - {record.number}:
-            self._tracker.update_child(number, tags={"pareto": str(number in standing).lower()})
+            self._tracker.update_child(number, tags=_pareto(number in standing))
         self._front = standing
 
     def finished(self, study: Study, reason: str) -> None:
         """Writes the front, its models, test scores and the bill."""
         records = study.records
         tracker = self._tracker
-        history = list(enumerate(hypervolume_history(records, study.goals)))
-        metrics = [("hypervolume", value, step) for step, value in history[self._logged :]]
-        metrics += [(name, value, 0) for name, value in rows.study_metrics(records, study.bill).items()]
+        metrics = [(name, value, 0) for name, value in rows.study_metrics(records, study.bill).items()]
+        # Not after each trial: the unit of the curve is the box around all trials, known only now.
+        tracker.curve("hypervolume", hypervolume_history(records, study.goals))
         tracker.update_parent(metrics=metrics, tags={"mlflow.note.content": _note(study, reason)})
         tracker.upload(study.folder / FOLDER)
         for record in study.front_records:
@@ -95,7 +98,7 @@ class MlflowObserver(Observer):
         """What is wrong with the store, if anything."""
         return self._tracker.problem
 
-    def _write(self, study: Study, record: Record, *, on_front: bool = False) -> None:
+    def _write(self, study: Study, record: Record, *, on_front: bool) -> None:
         metrics = [(name, value, 0) for name, value in rows.metrics(record, study.goals, study.score).items()]
         metrics += [(name, value, epoch) for epoch, row in rows.epochs(record) for name, value in row.items()]
         spent = record.result.spent
@@ -111,11 +114,18 @@ class MlflowObserver(Observer):
     def _log_models(self, study: Study) -> None:
         from automl.training.parts import build_datamodule, load_model
 
-        records = study.front_records
-        inputs = next(iter(build_datamodule(records[0].spec).val_dataloader()))[0]
-        example = inputs[:EXAMPLES].numpy()
-        for record in records:
-            self._tracker.model(record.number, load_model(record.spec, study.trial_folder(record.number)), example)
+        for record in study.front_records:
+            try:
+                inputs = next(iter(build_datamodule(record.spec).val_dataloader()))[0]
+                model = load_model(record.spec, study.trial_folder(record.number))
+            except Exception as error:  # noqa: BLE001 - parts of plugins raise what they like; the search is over and good
+                self._tracker.complain(f"The model of trial {record.number} is not in MLflow", error)
+            else:
+                self._tracker.model(record.number, model, inputs[:EXAMPLES].numpy())
+
+
+def _pareto(on_front: bool) -> dict[str, str]:
+    return {"pareto": str(on_front).lower()}
 
 
 def _note(study: Study, reason: str) -> str:

@@ -8,6 +8,7 @@ import fcntl
 import getpass
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -104,9 +105,8 @@ def own(tags: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _alone(uri: str) -> Iterator[None]:
-    path = uri.removeprefix("sqlite:///")
-    folder = os.path.dirname(path)  # noqa: PTH120 - a URI's path, of which nothing else is known
-    if path == uri or not os.path.isdir(folder):  # noqa: PTH112
+    folder = Path(uri.removeprefix("sqlite:///")).parent
+    if not uri.startswith("sqlite:///") or not folder.is_dir():
         yield
         return
     # The folder itself is locked, so that no lock file is left behind.

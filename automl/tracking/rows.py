@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from automl.engine.record import Record
     from automl.parts import Goal
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def params(record: Record) -> dict[str, str]:
-    """The config and the recipe."""
+    """The config, nested parts of it under dotted names, and the recipe."""
     spec = record.spec
     recipe = {"space": spec.space, "epochs": spec.epochs, "batch_size": spec.batch_size, "seed": spec.seed}
-    return {name: str(value) for name, value in {**spec.config, **recipe}.items()}
+    return plain({**dict(_flat(spec.config)), **recipe})
 
 
 def metrics(record: Record, goals: Sequence[Goal], score: str) -> dict[str, float]:
@@ -72,6 +72,18 @@ def study_metrics(records: Sequence[Record], bill: PriceTag) -> dict[str, float]
     return found
 
 
-def plain(values: dict[str, Any]) -> dict[str, str]:
-    """Settings as MLflow's params, which are texts."""
-    return {name: str(value) for name, value in values.items() if value is not None}
+def plain(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values as MLflow's params, which are texts; the exact figures are in the study."""
+    return {
+        name: f"{value:.12g}" if isinstance(value, float) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value

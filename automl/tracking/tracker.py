@@ -115,8 +115,12 @@ class Tracker:
             child = self._children.get(number)
             if child is None:
                 known = own({"trial": str(number), PARENT: self.parent, **tags})
-                start_ms = end_ms - int(1000 * seconds)
-                made = client.create_run(self._experiment_id, start_ms, known, f"trial-{number:04d}")
+                made = client.create_run(
+                    self._experiment_id,
+                    start_time=end_ms - int(1000 * seconds),
+                    tags=known,
+                    run_name=f"trial-{number:04d}",
+                )
                 child = self._children[number] = Child(made.info.run_id, known, whole=False)
             if not child.whole:
                 write(client, child.run, params=params, metrics=metrics)

@@ -75,7 +75,7 @@ def test_every_scored_trial_is_drawn_once(tested_study, green):
 
 def test_importing_the_room_is_cheap():
     heavy = ("rich", "plotext", "plotly", "matplotlib", "pandas", "numpy", "torch", "optuna")
-    rooms = ("figures", "frame", "history", "labels", "scene", "tables", "terminal", "units")
+    rooms = ("figures", "history", "labels", "scene", "tables", "terminal", "units")
     code = "".join(f"import automl.report.{room}\n" for room in rooms)
     code += f"import sys\nprint([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -143,7 +143,7 @@ def test_pixels_export_to_onnx(size):
     images = torch.rand(2, 1, 8, 8)
     model = Pixels(size, (0.2,), (0.5,))
     buffer = io.BytesIO()
-    torch.onnx.export(model, (images,), input_names=["input"], dynamo=True, verbose=False).save(buffer)
+    torch.onnx.export(model.eval(), (images,), input_names=["input"], dynamo=True, verbose=False).save(buffer)
     got = onnxruntime.InferenceSession(buffer.getvalue()).run(None, {"input": images.numpy()})[0]
     np.testing.assert_allclose(got, model(images).numpy(), atol=1e-4)
 
