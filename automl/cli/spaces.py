@@ -79,7 +79,7 @@ def _table(heads: list[str], rows: list[list[Any]]) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD)
     for head in heads:
-        table.add_column(head)
+        table.add_column(head, no_wrap=head == heads[0])
     for row in rows:
         table.add_row(*map(str, row))
     return table
