@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
 from automl.cli.arguments import home_option
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 ADDRESS = "127.0.0.1"
+SQLITE = "sqlite:///"
+HEADER = b"SQLite format 3\x00"
 
 
 @click.command("ui")
@@ -24,34 +24,73 @@ ADDRESS = "127.0.0.1"
 def command(home: Path, port: int, tracking_uri: str | None) -> None:
     """Open MLflow's pages on the studies of a home; on this machine only, until Ctrl-C."""
     from automl.cli.console import stderr_console
-    from automl.errors import UsageError
     from automl.tracking.quiet import quiet
 
-    database = home.expanduser().resolve() / "mlflow.db"
-    if tracking_uri is None and not database.is_file():
-        raise UsageError(f"There is no {database} yet: run `automl search` first, or name another --home.")
-    if not _free(port):
-        raise UsageError(f"Port {port} is taken; {_free_port()} is free: --port {_free_port()}.")
+    store = _store(home, tracking_uri)
+    _check_port(port)
     quiet()
-    store = tracking_uri or f"sqlite:///{database}"
-    stderr_console().print(f"MLflow is at http://{ADDRESS}:{port} (Ctrl-C ends it).", highlight=False, soft_wrap=True)
-    server = [sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(port)]
-    server += ["--backend-store-uri", store, "--workers", "1"]
+    # Six more processes, for the evaluation of chat agents.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    text = f"MLflow will be at http://{ADDRESS}:{port} in some seconds; Ctrl-C ends it."
+    stderr_console().print(text, highlight=False, soft_wrap=True)
+    server = [sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(port), "--workers", "1"]
+    server += ["--backend-store-uri", store, "--registry-store-uri", store]
+    server += ["--uvicorn-opts", "--log-level warning --no-access-log"]
     # In the place of this process, so that signals reach the server and nothing is left behind.
     os.execv(server[0], server)  # noqa: S606 - no shell is wanted
 
 
-def _free(port: int) -> bool:
+def _store(home: Path, uri: str | None) -> str:
+    """URI of a store that is there.
+
+    Raises:
+        UsageError: It is not, or it has pages of its own.
+    """
+    from automl.errors import UsageError
+
+    if uri and uri.startswith(("http://", "https://")):
+        raise UsageError(f"{uri} is a server with pages of its own: open it in a browser.")
+    # "off" is what `automl search` takes to do without tracking.
+    local = uri is None or uri == "off"
+    uri = f"{SQLITE}{home.expanduser().resolve() / 'mlflow.db'}" if uri is None or local else uri
+    if not uri.startswith(SQLITE):
+        return uri
+    database = Path(uri.removeprefix(SQLITE).partition("?")[0])
+    if not database.is_file():
+        hint = "run `automl search` first, or name another --home" if local else "MLflow would make an empty one"
+        raise UsageError(f"There is no {database} yet: {hint}.")
+    with database.open("rb") as file:
+        if file.read(len(HEADER)) != HEADER:
+            raise UsageError(f"{database} is damaged or no database. Move it away; the next search makes a new one.")
+    return uri
+
+
+def _check_port(port: int) -> None:
+    """Raises UsageError when nothing can listen on `port`, and says which port is free."""
+    from automl.errors import UsageError
+
+    cause = _refusal(port)
+    if cause is None:
+        return
+    free = next((near for near in range(port + 1, min(port + 20, 65536)) if _refusal(near) is None), 0) or _any_port()
+    reason = "is taken" if cause == errno.EADDRINUSE else f"cannot be used ({os.strerror(cause)})"
+    raise UsageError(f"Port {port} {reason}; {free} is free: --port {free}.")
+
+
+def _refusal(port: int) -> int | None:
+    """Why nothing can listen on `port`, as an errno; None when it is free."""
     with socket.socket() as probe:
+        # As the server does it: a port whose last connections are still closing is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((ADDRESS, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error.errno
+    return None
 
 
-def _free_port() -> int:
+def _any_port() -> int:
     with socket.socket() as probe:
         probe.bind((ADDRESS, 0))
         port: int = probe.getsockname()[1]

@@ -114,14 +114,16 @@ class MlflowObserver(Observer):
     def _log_models(self, study: Study) -> None:
         from automl.training.parts import build_datamodule, load_model
 
+        example = None
         for record in study.front_records:
             try:
-                inputs = next(iter(build_datamodule(record.spec).val_dataloader()))[0]
+                if example is None:
+                    example = next(iter(build_datamodule(record.spec).val_dataloader()))[0][:EXAMPLES].numpy()
                 model = load_model(record.spec, study.trial_folder(record.number))
-            except Exception as error:  # noqa: BLE001 - parts of plugins raise what they like; the search is over and good
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like, and the search itself went well
                 self._tracker.complain(f"The model of trial {record.number} is not in MLflow", error)
             else:
-                self._tracker.model(record.number, model, inputs[:EXAMPLES].numpy())
+                self._tracker.model(record.number, model, example)
 
 
 def _pareto(on_front: bool) -> dict[str, str]:

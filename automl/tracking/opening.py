@@ -18,7 +18,7 @@ PARENT = "mlflow.parentRunId"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Without this MLflow's pages take a study for the evaluation of a chat agent, and head their tables accordingly."""
 
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow's own would hold the search up for minutes when a server is down."""
 
 

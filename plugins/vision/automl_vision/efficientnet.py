@@ -44,7 +44,7 @@ class EfficientNet(Space):
         """The compound coefficient, the normalizer and the recipe."""
         # On thumbnails a wider model gains nothing that a validation split could show, and takes minutes on a CPU.
         thumbnails = _baseline_px(spec) < BASELINE_PX
-        low, high = (-26.0, -3.0) if thumbnails else (-10.0, 0.0)
+        low, high = (-32.0, -3.0) if thumbnails else (-10.0, 0.0)
         dimensions: list[Dimension] = [
             Float("phi", low, high, -8.0, limits=(-40.0, 8.0), summary="compound coefficient"),
             Float("learning_rate", 1e-2, 5e-2, 2.5e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
