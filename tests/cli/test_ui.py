@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 
 import psutil
@@ -53,10 +52,8 @@ def free_port():
 
 def ask(port, path, body=None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310
-        f"http://127.0.0.1:{port}/{path}", data, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.read().decode()
 
 
@@ -72,7 +69,8 @@ def server(home, tmp_path_factory):
     """The command as a person runs it, in a folder of its own; the process, its port and that folder."""
     port = free_port()
     folder = tmp_path_factory.mktemp("elsewhere")
-    code = "from automl.cli import main; main()"
+    # Where the tests run in the background Ctrl-C is ignored, which children would inherit.
+    code = "import signal; signal.signal(2, signal.default_int_handler); from automl.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "ui", "--home", str(home), "--port", str(port)],
         cwd=folder,
