@@ -13,6 +13,9 @@ import click
 from automl.cli.arguments import home_option
 
 ADDRESS = "127.0.0.1"
+PAGE = "#/experiments?workflowType=machine_learning"
+"""Without the last part the pages take a study for the evaluation of a chat agent and name everything accordingly."""
+
 SQLITE = "sqlite:///"
 HEADER = b"SQLite format 3\x00"
 
@@ -28,11 +31,13 @@ def command(home: Path, port: int, tracking_uri: str | None) -> None:
 
     store = _store(home, tracking_uri)
     _check_port(port)
+    # A server has nobody else to tell its errors to.
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     quiet()
     # Six more processes, for the evaluation of chat agents.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    text = f"MLflow will be at http://{ADDRESS}:{port} in some seconds; Ctrl-C ends it."
+    text = f"MLflow will be at http://{ADDRESS}:{port}/{PAGE} in some seconds; Ctrl-C ends it."
     stderr_console().print(text, highlight=False, soft_wrap=True)
     server = [sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(port), "--workers", "1"]
     server += ["--backend-store-uri", store, "--registry-store-uri", store]

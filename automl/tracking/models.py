@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+ORIGIN = ("mlflow.source.", "mlflow.user")
+"""Tags of a run that say who made it; its model has them too."""
+
 NAME = "model"
 """Under a trial's run, so that ``runs:/<run id>/model`` finds it."""
 
@@ -39,7 +42,11 @@ def log_model(client: MlflowClient, run: Run, model: torch.nn.Module, example: n
         _save(path, described, model, example)
         # Only now, so that a model that cannot be exported leaves no entry without content.
         logged = client.create_logged_model(
-            run.info.experiment_id, name=NAME, source_run_id=run.info.run_id, params=run.data.params
+            run.info.experiment_id,
+            name=NAME,
+            source_run_id=run.info.run_id,
+            params=run.data.params,
+            tags={name: value for name, value in run.data.tags.items() if name.startswith(ORIGIN)},
         )
         described.model_id = described.model_uuid = logged.model_id
         described.artifact_path = logged.artifact_location

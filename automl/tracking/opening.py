@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PARENT = "mlflow.parentRunId"
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Without this MLflow's pages take a study for the evaluation of a chat agent, and head their tables accordingly."""
-
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow's own would hold the search up for minutes when a server is down."""
 
@@ -59,7 +56,7 @@ def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> s
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location=artifacts, tags=KIND))
+            return str(client.create_experiment(name, artifact_location=artifacts))
         except MlflowException:
             # On a server another search may have been quicker.
             if (found := client.get_experiment_by_name(name)) is None:

@@ -8,7 +8,8 @@ import os
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # Whatever MLflow logs as an error it raises as well; its tracebacks would tear the live table.
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Job = Callable[["MlflowClient"], None]
 
 CLOSE_TIMEOUT_S = 60.0
+LONGEST_CAUSE = 300
 FAILURES = 3
 """Jobs that may fail in a row; after them the store is taken for lost and the rest is dropped."""
 
@@ -43,11 +45,13 @@ class Tracker:
     Attributes:
         problem: The first thing that went wrong; None when all is well.
         parent: Id of the parent run; empty when the store could not be opened.
+        written: Trials that an earlier sitting wrote whole.
     """
 
     def __init__(self, uri: str, artifacts: str | None, experiment: str) -> None:
         self.problem: str | None = None
         self.parent = ""
+        self.written: frozenset[int] = frozenset()
         self._uri, self._artifacts, self._experiment = uri, artifacts, experiment
         self._children: dict[int, Child] = {}
         self._jobs: queue.Queue[Job | None] = queue.Queue()
@@ -73,21 +77,17 @@ class Tracker:
             if run and opening.is_there(client, run):
                 client.update_run(run, status="RUNNING")
                 self._children = opening.find_children(client, experiment, run)
+                self.written = frozenset(number for number, child in self._children.items() if child.whole)
             else:
                 run = str(client.create_run(experiment, tags=own(tags), run_name=name).info.run_id)
                 write(client, run, params=params)
         except Exception as error:  # noqa: BLE001 - whatever a store raises, the search goes on
-            self.complain(f"MLflow at {self._uri}", error)
+            self.complain(f"MLflow at {self._uri}", _root(error))
             return ""
         self.parent = run
         self._thread = threading.Thread(target=self._work, args=(client, experiment), name="mlflow", daemon=True)
         self._thread.start()
         return self.parent
-
-    @property
-    def written(self) -> frozenset[int]:
-        """Trials that an earlier sitting wrote whole."""
-        return frozenset(number for number, child in self._children.items() if child.whole)
 
     def child(
         self,
@@ -197,9 +197,10 @@ class Tracker:
         if thread.is_alive():
             self.problem = self.problem or f"MLflow at {self._uri} did not answer within {timeout_s:g} s"
 
-    def complain(self, what: str, error: Exception) -> None:
+    def complain(self, what: str, error: BaseException) -> None:
         """Notes what went wrong; the first cause is the one to mend, what follows mostly follows from it."""
-        self.problem = self.problem or f"{what}: {type(error).__name__}: {' '.join(str(error).split())}"
+        cause = textwrap.shorten(str(error), LONGEST_CAUSE, placeholder=" ...")
+        self.problem = self.problem or f"{what}: {cause or type(error).__name__}"
 
     def _put(self, job: Job) -> None:
         if self._thread is not None:
@@ -215,5 +216,12 @@ class Tracker:
                     failures = 0
                 except Exception as error:  # noqa: BLE001 - as in start
                     failures += 1
-                    self.complain(f"MLflow at {self._uri}", error)
+                    self.complain(f"MLflow at {self._uri}", _root(error))
             self._done += 1
+
+
+def _root(error: BaseException) -> BaseException:
+    """What a database or a socket said, beneath the layers that wrapped it in SQL and advice."""
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = inner
+    return error

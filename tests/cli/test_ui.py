@@ -138,7 +138,7 @@ class TestServer:
         assert process.returncode == 0
         assert psutil.wait_procs(children, timeout=30)[1] == []
         assert not answers(port)
-        assert f"http://127.0.0.1:{port}" in errors
+        assert f"http://127.0.0.1:{port}/#/experiments" in errors
         assert "Traceback" not in errors
         assert list(folder.iterdir()) == []
 

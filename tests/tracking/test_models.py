@@ -91,6 +91,7 @@ def test_it_is_the_runs_and_carries_its_figures(tracker, client, runs_of, exampl
     logged = client.get_logged_model(output.model_id)
     assert (logged.name, logged.source_run_id, logged.status.value) == ("model", run.info.run_id, "READY")
     assert logged.params == {"width": "8"}
+    assert logged.tags["mlflow.source.name"] == "automl"
     assert {metric.key: metric.value for metric in logged.metrics} == {"accuracy": 0.9}
     assert len(client.get_metric_history(run.info.run_id, "accuracy")) == 1
 
