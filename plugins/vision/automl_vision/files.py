@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     import numpy as np
     import torch
+    from PIL import Image
 
 
 def read_images(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
     """Images from a picture file or from a ``.npy`` array.
 
-    A picture is turned to grey or RGB, resized to the height and width asked for, and scaled to [0, 1]. An
-    array is taken as it is: of one image ``(height, width)`` or ``(channels, height, width)``, or of many
+    A picture of 8 or 16 bits a channel is turned to grey or RGB, resized to the height and width asked for, and scaled
+    to [0, 1]. An array is taken as it is: of one image ``(height, width)`` or ``(channels, height, width)``, or of many
     ``(images, ...)``, in [0, 1].
 
     Args:
@@ -43,8 +44,12 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # a damaged header makes NumPy raise what its tokenizer likes
         raise UsageError(f"{path} is no array that NumPy can read: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"{path} is an archive of arrays (.npz); one array (.npy) is expected.")
+    if not array.size:
+        raise UsageError(f"{path} holds no values: an array of shape {array.shape}.")
     given = array.shape
     if array.ndim in {2, 3} and array.shape[-2:] == shape[1:] and shape[0] == 1:
         array = array.reshape(-1, *shape)
@@ -62,13 +67,27 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     channels, height, width = shape
     try:
         with Image.open(path) as opened:
-            image = opened.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BOX)
-    except (UnidentifiedImageError, OSError) as error:
+            opened.load()
+            mode, image = opened.mode, _eight_bits(opened).convert("L" if channels == 1 else "RGB")
+    except Exception as error:  # what a damaged picture raises depends on its format and the damage
         raise UsageError(f"{path} is neither a picture nor a .npy array: {error}") from error
+    if mode in {"I", "F"}:
+        raise UsageError(f"{path} has pixels of 32 bits, whose range is not known; save it with 8 or 16 bits.")
+    image = image.resize((width, height), Image.Resampling.BOX)
     pixels = np.asarray(image, dtype=np.float32) / 255
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)[None].copy()
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits brought down to 8; Pillow's own conversion would cut all above 255 to white."""
+    import numpy as np
+    from PIL import Image
+
+    if not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray((np.asarray(image, dtype=np.float32) / 257).round().astype(np.uint8))
