@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from automl.parts import Config, DataSource, DataSpec, Dimension, Space
 
 DRAWS = 5
+LONGEST_DESCRIPTION = 80
 
 
 class _Listener:
@@ -44,12 +45,14 @@ class SpaceSuite(PartSuite):
     Attributes:
         part: The space under test.
         data: A data source whose examples its models take.
+        spec: What the models are built for; when None, the spec of `data`.
         cheap: Dimensions to fix, as ``--set`` would, so that building is quick.
         may_lack_gradient: Endings of the names of parameters that need not take part in every model.
     """
 
     part: ClassVar[Space]
     data: ClassVar[DataSource]
+    spec: ClassVar[DataSpec | None] = None
     cheap: ClassVar[dict[str, str]] = {}
     may_lack_gradient: ClassVar[tuple[str, ...]] = ()
 
@@ -66,6 +69,7 @@ class SpaceSuite(PartSuite):
                 assert dimension.default in dimension.choices, f"the default of {name} is none of its choices"
             else:
                 low, high = dimension.limits or (dimension.low, dimension.high)
+                assert dimension.low < dimension.high, f"the range of {name} is empty"
                 inside = low <= dimension.low <= dimension.default <= dimension.high <= high
                 assert inside, f"{name}: default, range and limits do not lie within each other"
                 assert not dimension.log or low > 0, f"{name} is logarithmic but reaches {low}"
@@ -75,7 +79,8 @@ class SpaceSuite(PartSuite):
         listed = {dimension.name for dimension in self._dimensions()}
         for seed in range(DRAWS):
             config, asked = self._draw(seed)
-            assert json.loads(json.dumps(config)) == config, f"{config} does not survive JSON"
+            # What JSON does not know becomes a string here, and so differs.
+            assert json.loads(json.dumps(config, default=repr)) == config, f"{config} does not survive JSON"
             assert asked <= listed, f"{asked - listed} is asked for but not listed"
             assert asked <= set(config), f"{asked - set(config)} is asked for but not in the config"
 
@@ -84,12 +89,14 @@ class SpaceSuite(PartSuite):
         assert self._draw(1)[0] == self._draw(1)[0], "the same draws give another config"
 
     def test_wishes_are_honoured(self) -> None:
-        """Each dimension can be fixed."""
+        """Each dimension can be fixed: to its default, and to any end or choice."""
         for dimension in self._dimensions():
-            narrowing = parse_narrowing({dimension.name: str(dimension.default)}, [dimension], self.part.name)
-            config = self.part.suggest(NarrowedTrial(_random_trial(0), narrowing), self._spec())
-            if dimension.name in config:
-                assert config[dimension.name] == dimension.default, f"{dimension.name} does not keep to its one value"
+            ends = dimension.choices if isinstance(dimension, Categorical) else (dimension.low, dimension.high)
+            for value in (dimension.default, *ends):
+                narrowing = parse_narrowing({dimension.name: str(value)}, [dimension], self.part.name)
+                config = self.part.suggest(NarrowedTrial(_random_trial(0), narrowing), self._spec())
+                if dimension.name in config:
+                    assert config[dimension.name] == value, f"{dimension.name} does not keep to its one value {value}"
 
     def test_landmarks_lie_in_the_space(self) -> None:
         """What to try first names known dimensions and values within range."""
@@ -116,11 +123,26 @@ class SpaceSuite(PartSuite):
         assert len(outputs) == 2, f"two examples give an output of shape {tuple(outputs.shape)}"  # noqa: PLR2004
         assert outputs.isfinite().all(), "outputs are not finite"
         one, other = (model.state_dict() for model in models)
+        assert one.keys() == other.keys(), "two models of one config have other weights"
         assert all(torch.equal(one[name], other[name]) for name in one), "the same seed gives other weights"
 
-    def test_the_price_can_be_counted(self) -> None:
-        """The model builds on the meta device, and costs something."""
+    def test_state_round_trip(self) -> None:
+        """A state dict carries all that a prediction depends on: it is what is saved."""
         config, spec = self._draw(2)[0], self._spec()
+        model, fresh = (self.part.build(config, spec) for _ in range(2))
+        x = torch.rand(4, *spec.input_shape)
+        model.train()(x)  # moves what training moves besides the weights
+        fresh.load_state_dict(model.state_dict(), strict=True)
+        assert torch.equal(fresh.eval()(x), model.eval()(x)), "the state dict does not hold the whole model"
+
+    def test_the_price_can_be_counted(self) -> None:
+        """The model builds on the meta device without allocating anything, and costs something."""
+        config, spec = self._draw(2)[0], self._spec()
+        with torch.device("meta"):
+            model = self.part.build(config, spec)
+        tensors = [*model.named_parameters(), *model.named_buffers()]
+        real = [name for name, tensor in tensors if not tensor.is_meta]
+        assert not real, f"{', '.join(real)} is not on the meta device"
         work = count(lambda: self.part.build(config, spec), spec.input_shape)
         assert work.prediction_flops > 0, "a prediction counts as free"
         assert work.training_flops > work.prediction_flops, "a training step counts as no more than a prediction"
@@ -140,10 +162,12 @@ class SpaceSuite(PartSuite):
     def test_the_description_is_a_few_words(self) -> None:
         """One short line."""
         words = self.part.describe(self._draw(2)[0])
-        assert words and "\n" not in words and len(words) <= 80, f"{words!r} is no short line"  # noqa: PLR2004, PT018
+        assert words.strip(), "the description is empty"
+        assert "\n" not in words, f"{words!r} is more than one line"
+        assert len(words) <= LONGEST_DESCRIPTION, f"{words!r} is longer than {LONGEST_DESCRIPTION} characters"
 
     def _spec(self) -> DataSpec:
-        return self.data.spec()
+        return self.spec or self.data.spec()
 
     def _dimensions(self) -> Sequence[Dimension]:
         return self.part.dimensions(self._spec())
