@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from automl.parts import DataSource, Normalizer, Objective, Space, Task
+    from automl.parts import DataSource, Device, Normalizer, Objective, Space, Task
 
 PROJECT = "automl"
 """Name of the entry-point group and of pluggy's project."""
@@ -117,4 +117,24 @@ def automl_objectives() -> list[Objective]:
             from .green import Green
 
             return [Green()]
+    """
+
+
+@hookspec
+def automl_devices() -> list[Device]:
+    """Devices this plugin knows: a catalogue of hardware on which models can be priced without owning it.
+
+    Takes no arguments. Returns a list of `automl.parts.Device`; FLOP/s and bytes/s without prefixes, watts, US dollars
+    an hour. An exception is reported by distribution and leaves this plugin's devices out.
+
+    Example::
+
+        @automl.hookimpl
+        def automl_devices():
+            return [
+                automl.Device(
+                    "t4", "NVIDIA T4", peak_flops_per_s={"fp32": 8.1e12}, bandwidth_bytes_per_s=320e9,
+                    overhead_s=5e-6, tdp_w=70,
+                )
+            ]
     """

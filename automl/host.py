@@ -15,7 +15,7 @@ import pluggy
 
 from automl import hookspecs
 from automl.errors import UsageError, unknown_name
-from automl.parts import DataSource, Normalizer, Objective, Part, Space, Task
+from automl.parts import DataSource, Device, Normalizer, Objective, Part, Space, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +28,7 @@ HOOKS: dict[str, type[Part]] = {
     "automl_spaces": Space,
     "automl_normalizers": Normalizer,
     "automl_objectives": Objective,
+    "automl_devices": Device,
 }
 """The kind of part each hook returns."""
 

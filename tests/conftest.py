@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import time
 
 import pytest
 
@@ -12,11 +13,13 @@ from automl.engine.record import Record, front
 from automl.host import use_host
 from automl.parts import DataSpec, Goal
 from automl.price.tag import Figure, PriceTag
+from automl.price.work import Count, Work
 from automl.testing.toy import toy_host
 from automl.training.trial import TrialResult, TrialSpec
 
 DATA = DataSpec("digits", "image-classification", (1, 8, 8), tuple("0123456789"), 1078, 359, 360)
 GREEN = (Goal("accuracy", "maximize"), Goal("lifetime_flops", "minimize", log=True))
+WORK = Work(Count(2.11e6), Count(6.3e6), parameters=103_456)
 ACCURACY = (Goal("accuracy", "maximize"),)
 
 
@@ -43,7 +46,7 @@ def make_record(
         training=PriceTag() if failed else PriceTag({"flops": Figure(1.3e12, "counted", "torch")}),
         prediction=PriceTag() if failed else PriceTag({"flops": Figure(2.11e6, "counted", "torch")}),
         spent=PriceTag({name: Figure(value, "measured", "clock") for name, value in spent.items()}),
-        parameters=None if failed else 103_456,
+        work=None if failed else WORK,
         cause=cause or ("the loss was not finite" if failed else ""),
     )
     label = label if label is not None else f"phi -1.0 · 16 px · frn · lr 0.0{number}"
@@ -121,3 +124,17 @@ def toys():
     """A host with the toy plugin, in force for the test."""
     with use_host(toy_host()) as host:
         yield host
+
+
+class SteadyReader:
+    """An energy meter that draws 36 W for ever: a Wh each hundred seconds."""
+
+    name, method, how = "steady", "measured", "36 W for ever"
+
+    def read_wh(self):
+        return time.perf_counter() / 100
+
+
+@pytest.fixture
+def energy_reader():
+    return SteadyReader()

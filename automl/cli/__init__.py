@@ -18,6 +18,8 @@ COMMANDS = {
     "search": "Search a space for the models that give the most for their price.",
     "front": "Show the trials of a study that no other beats.",
     "train": "Train one trial of a study again, to the same score.",
+    "price": "Price a model: a trial, a space, a model's name or an exported file.",
+    "calibrate": "Measure this machine, so that prices on devices can be predicted.",
     "predict": "Predict with the model of a trial.",
     "export": "Write the model of a trial as safetensors or ONNX.",
     "ui": "Open MLflow's pages on the studies.",

@@ -19,6 +19,21 @@ home_option = click.option(
     help="Folder of the studies.  [default: runs]",
 )
 
+
+def _devices(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """``--device a,b --device c`` as a, b, c."""
+    return tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",") if name.strip()))
+
+
+device_option = click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    callback=_devices,
+    metavar="NAME,...",
+    help="Price a prediction on these devices too (see `automl plugins`); this-machine after `automl calibrate`.",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -19,14 +19,19 @@ def command(study: str, trial: str, kind: str, output: Path | None, home: Path) 
     """Write the model of TRIAL of STUDY ('best' for the best) to a file.
 
     safetensors holds the weights and, in its metadata, the spec that builds the model. onnx holds the whole model; it
-    is run under onnxruntime and must give the same outputs within 1e-4 before it is written.
+    is run under onnxruntime and must give the same outputs within 1e-4 before it is written. A model card with scores,
+    price tag and CO2 emissions is written beside it.
     """
     from automl.api import open_study
     from automl.cli.console import stdout_console
+    from automl.files import write_text
+    from automl.report.card import model_card
     from automl.training.export import export
 
     opened = open_study(study, home)
     record = find_trial(opened, trial)
     path = output or Path(f"{opened.name}-{record.number}.{kind}")
     export(record.spec, opened.trial_folder(record.number), kind, path)
-    stdout_console().print(f"Wrote {path} ({path.stat().st_size / 1e6:.2f} MB).", highlight=False, soft_wrap=True)
+    card = write_text(path.with_name(f"{path.name}.md"), model_card(opened, record, path))
+    size = f"{path.stat().st_size / 1e6:.2f} MB"
+    stdout_console().print(f"Wrote {path} ({size}) and its model card {card}.", highlight=False, soft_wrap=True)

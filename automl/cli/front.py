@@ -6,19 +6,30 @@ from pathlib import Path
 
 import click
 
-from automl.cli.arguments import home_option, json_option
+from automl.cli.arguments import device_option, home_option, json_option
 
 
 @click.command("front")
 @click.argument("study")
 @home_option
 @json_option
+@device_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a column a figure and a dimension.")
+@click.option("--expected", is_flag=True, help="Show the expected best score by budget as well.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the front into FILE.png or FILE.html."
 )
-def command(study: str, home: Path, as_json: bool, as_csv: bool, plot: Path | None) -> None:
-    """Show the front of STUDY: the trials no other beats, the cheapest first."""
+def command(
+    *,
+    study: str,
+    home: Path,
+    as_json: bool,
+    as_csv: bool,
+    expected: bool,
+    plot: Path | None,
+    devices: tuple[str, ...],
+) -> None:
+    """Show the front of STUDY, the trials no other beats, the cheapest first; and its price tag."""
     from automl.api import open_study
     from automl.cli import outcome
     from automl.errors import UsageError
@@ -26,15 +37,20 @@ def command(study: str, home: Path, as_json: bool, as_csv: bool, plot: Path | No
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.")
+    if expected and (as_json or as_csv):
+        raise UsageError("--expected is for people; programs find the curve in the study's front/expected.csv.")
     opened = open_study(study, home)
+    opened.pricer.check_devices(f"latency_ms@{device}" for device in devices)
     if plot is not None:
         draw = {".png": front_figure_png, ".html": front_figure_html}.get(plot.suffix.lower())
         if draw is None:
             raise UsageError(f"{plot} must end in .png or .html.")
         draw(opened.records, opened.goals, plot)
     if as_json:
-        outcome.print_front_json(opened)
+        outcome.print_front_json(opened, devices)
     elif as_csv:
         click.echo(opened.front.to_csv(index=False), nl=False)
     else:
-        outcome.print_front(opened)
+        outcome.print_front(opened, devices)
+        if expected:
+            outcome.print_expected(opened)

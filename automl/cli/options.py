@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from automl.engine.narrow import split_assignments
-from automl.engine.settings import Settings, load_file
+from automl.engine.settings import RATES, Settings, load_file
+
+MULTIPLE: dict[Any, str] = {dict[str, str]: "NAME=VALUE", tuple[str, ...]: "METRIC:max|min"}
+"""Types of settings that an option gives a bit at a time, and what a bit looks like."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,9 +23,9 @@ def settings_options(function: F) -> F:
     """Adds an option for each setting; each is None when neither the command line nor the environment gives it."""
     for name, field in reversed(Settings.model_fields.items()):
         public = (field.alias or name).replace("_", "-")
-        multiple = field.annotation == dict[str, str]
+        multiple = field.annotation in MULTIPLE
         text = field.description or ""
-        if field.default is not None and not field.is_required() and not multiple:
+        if field.default not in (None, ()) and not field.is_required() and not multiple:
             text += f" [default: {field.default}]"
         option = click.option(
             f"--{public}",
@@ -31,8 +34,25 @@ def settings_options(function: F) -> F:
             default=None,
             multiple=multiple,
             envvar=f"AUTOML_{public.upper().replace('-', '_')}",
-            metavar="NAME=VALUE" if multiple else None,
+            metavar=MULTIPLE.get(field.annotation),
             help=text,
+        )
+        function = option(function)
+    return function
+
+
+def rate_options(function: F) -> F:
+    """Adds the options that turn energy and time into carbon and money, under the names `price.tariff.tariff` takes."""
+    for name in reversed(RATES):
+        public = name.replace("_", "-")
+        field = Settings.model_fields[name]
+        option = click.option(
+            f"--{public}",
+            "usd_per_h" if name == "usd_per_hour" else name,
+            type=str if name == "country" else click.FloatRange(min=0),
+            default=None,
+            envvar=f"AUTOML_{public.upper().replace('-', '_')}",
+            help=field.description,
         )
         function = option(function)
     return function
@@ -51,13 +71,19 @@ def gather(given: dict[str, Any], config: Path | None) -> Settings:
     values = load_file(config) if config else {}
     wishes = dict(values.pop("set", None) or values.pop("narrow", None) or {})
     wishes |= split_assignments(given.get("narrow") or ())
-    values |= {name: value for name, value in given.items() if value is not None and name != "narrow"}
+    # Goals take the place of an objective and an objective that of goals: what was typed wins over what a file says.
+    if given.get("goals") or given.get("objective"):
+        for name in ("goal", "goals", "objective"):
+            values.pop(name, None)
+    values |= {name: value for name, value in given.items() if value not in (None, ()) and name != "narrow"}
     return Settings.checked({**values, "narrow": wishes})
 
 
 def _type(annotation: Any) -> Any:
+    if annotation in MULTIPLE:
+        return str
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    for kind in (int, Path):
+    for kind in (float, int, Path):
         if kind in kinds:
-            return click.Path(path_type=Path, file_okay=False) if kind is Path else int
+            return click.Path(path_type=Path, file_okay=False) if kind is Path else kind
     return str

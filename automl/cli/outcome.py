@@ -6,10 +6,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from automl.engine.study import Study
     from automl.price.tag import PriceTag
+
+
+DEVICE_FIGURES = ("latency_ms", "prediction_energy_wh")
+"""What `automl front --device` shows of each device."""
 
 
 def print_outcome(study: Study, *, as_json: bool) -> None:
@@ -21,12 +27,16 @@ def print_outcome(study: Study, *, as_json: bool) -> None:
         return
     print_front(study)
     console = stdout_console()
-    _print_bill(console, study)
     _print_next(console, study)
 
 
-def print_front(study: Study) -> None:
-    """Prints the front as a table and a small plot on stdout."""
+def print_front(study: Study, devices: Sequence[str] = ()) -> None:
+    """Prints the front as a table and a small plot, and the price tag, on stdout.
+
+    Args:
+        study: What was searched.
+        devices: Devices of the catalogue on which a prediction is priced as well.
+    """
     from rich.text import Text
 
     from automl.cli.console import stdout_console
@@ -37,7 +47,11 @@ def print_front(study: Study) -> None:
     records = study.front_records
     what = "front" if len(study.goals) > 1 else "best trial"
     console.print(f"\n[bold]The {what} of {study.name}[/]: {len(records)} of {len(study.records)} trials\n")
-    console.print(front_table(study.records, study.goals, study.score))
+    extra = [f"{name}@{device}" for device in devices for name in DEVICE_FIGURES]
+    table = front_table(
+        study.records, study.goals, study.score, extra, lambda record: study.pricer.figures(record.result, study.score)
+    )
+    console.print(table)
     console.print()
     plot = front_plot(
         study.records,
@@ -47,13 +61,32 @@ def print_front(study: Study) -> None:
         color=not console.no_color and console.is_terminal,
     )
     console.print(Text.from_ansi(plot), soft_wrap=True)
+    if records:
+        _print_bill(console, study)
 
 
-def print_front_json(study: Study) -> None:
-    """Prints the front as JSON on stdout."""
+def print_expected(study: Study) -> None:
+    """Prints the expected best score after so many trials, and what these cost."""
+    from automl.cli.console import stdout_console
+    from automl.report.expected import expected_table
+
+    console = stdout_console()
+    table = expected_table(study.records, study.goals)
+    if table is not None:
+        console.print("\n[bold]Expected best validation score by budget[/] (Dodge et al. 2019)\n")
+        console.print(table)
+
+
+def print_front_json(study: Study, devices: Sequence[str] = ()) -> None:
+    """Prints the front as JSON on stdout, with the price of a prediction on each of the devices."""
     from automl.cli.console import print_json
 
-    print_json({key: value for key, value in outcome(study).items() if key != "next"})
+    found = {key: value for key, value in outcome(study).items() if key != "next"}
+    for row, record in zip(found["front"], study.front_records, strict=True):
+        work = record.result.work
+        if devices and work:
+            row["devices"] = {device: study.pricer.on_device(work, device).to_json() for device in devices}
+    print_json(found)
 
 
 def outcome(study: Study) -> dict[str, Any]:
@@ -68,9 +101,29 @@ def outcome(study: Study) -> dict[str, Any]:
         "failed": sum(record.result.status == "failed" for record in records),
         "front": [_plain(row) for row in study.front.to_dict(orient="records")],
         "bill": study.bill.to_json(),
+        "price_tag": {heading: tag.to_json() for heading, tag in price_columns(study).items()},
+        "factors": factors_json(study),
         "test_opened": study.test_openings,
         "next": next_commands(study),
     }
+
+
+def price_columns(study: Study) -> dict[str, PriceTag]:
+    """The three columns under the names that programs want; empty where no trial succeeded."""
+    from automl.report.price import three_columns
+
+    if not study.front_records:
+        return {"developing": study.bill}
+    names = ("developing", "training", "running_1000_predictions")
+    return dict(zip(names, three_columns(study).values(), strict=True))
+
+
+def factors_json(study: Study) -> dict[str, Any] | None:
+    """Green AI's E, D and H."""
+    from automl.engine.bill import factors
+
+    found = factors(study.records)
+    return dict(vars(found)) if found else None
 
 
 def next_commands(study: Study) -> list[str]:
@@ -85,18 +138,18 @@ def next_commands(study: Study) -> list[str]:
 
 
 def _print_bill(console: Console, study: Study) -> None:
+    from rich.text import Text
+
+    from automl.report import price
     from automl.report.tables import price_tag_table
 
-    best = study.best().result
-    failed = sum(record.result.status == "failed" for record in study.records)
-    count = f"{len(study.records)} trials" + (f", {failed} failed" if failed else "")
-    tags: dict[str, PriceTag] = {
-        f"this search ({count})": study.bill,
-        f"train trial {best.number} once": best.training,
-        "one prediction": best.prediction,
-    }
+    tags = price.three_columns(study)
     console.print("\n[bold]Price tag[/]\n")
     console.print(price_tag_table(tags))
+    console.print()
+    for line in [*price.notes(tags), *study.pricer.tariff.problems, price.factors_sentence(study.records)]:
+        if line:
+            console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     openings = len(study.test_openings)
     if openings > 1:
         console.print(f"\nThe test split was opened {openings} times; its scores flatter a little.")

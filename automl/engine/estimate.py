@@ -16,6 +16,7 @@ from automl.training.trial import TrialSpec
 
 if TYPE_CHECKING:
     from automl.parts import Config
+    from automl.price.work import Work
 
 SAMPLES = 6
 TIMED = 3
@@ -31,12 +32,14 @@ class Estimate:
         tag: FLOPs and seconds, each the expected value.
         low_s: A search that goes well takes no less than this many seconds, two times in three.
         high_s: A search that goes ill takes no more than this many seconds, two times in three.
+        spent: What finding this out has cost, in operations; its time is on the meter of who asked.
     """
 
     trials: int
     tag: PriceTag
     low_s: float
     high_s: float
+    spent: PriceTag = dataclasses.field(default_factory=PriceTag)
 
 
 def estimate(plan: Plan, trials: int) -> Estimate | None:
@@ -52,10 +55,10 @@ def estimate(plan: Plan, trials: int) -> Estimate | None:
     Returns:
         The estimate; None when none of the sampled candidates could be built, which the search will report.
     """
-    counted = sorted(_counted(plan), key=lambda pair: pair[0])
+    counted = sorted(_counted(plan), key=lambda pair: pair[0].training.flops)
     if not counted:
         return None
-    flops = [work for work, _ in counted]
+    flops = [work.training_tag(*_run(plan))["flops"].value for work, _ in counted]
     timed = sorted({round(i * (len(counted) - 1) / (TIMED - 1)) for i in range(TIMED)})
     try:
         points = [(flops[index], _trial_s(counted[index][1])) for index in timed]
@@ -72,19 +75,27 @@ def estimate(plan: Plan, trials: int) -> Estimate | None:
             "wall_s": Figure(mean * trials, "estimated", how),
         }
     )
-    return Estimate(trials, tag, max(0.0, mean - error) * trials, (mean + error) * trials)
+    batch = _run(plan)[2]
+    spent = PriceTag.total(counted[index][0].training_tag(STEPS * batch, STEPS, batch) for index in timed)
+    return Estimate(trials, tag, max(0.0, mean - error) * trials, (mean + error) * trials, spent)
 
 
-def _counted(plan: Plan) -> list[tuple[float, TrialSpec]]:
-    """Training FLOPs and spec of each sampled candidate that can be built."""
+def _run(plan: Plan) -> tuple[int, int, int]:
+    """Examples, steps and batch size of one training."""
+    batch = plan.settings.batch_size or BATCH_SIZE
+    epochs = plan.settings.epochs
+    return epochs * plan.data.train_size, epochs * max(1, plan.data.train_size // batch), batch
+
+
+def _counted(plan: Plan) -> list[tuple[Work, TrialSpec]]:
+    """Work and spec of each sampled candidate that can be built."""
     from automl.training.parts import count_work
 
-    examples = plan.settings.epochs * plan.data.train_size
     counted = []
     for config in _sample(plan):
         spec = _spec(plan, config)
         with contextlib.suppress(Exception):  # it fails in its own trial, with its cause
-            counted.append((count_work(spec).training_flops * examples, spec))
+            counted.append((count_work(spec), spec))
     return counted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from automl.engine.record import front
+from automl.price.named import LATENCY_MS, MS_PER_S
 from automl.price.tag import UNITS
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -
     - ``trial``, ``status``, ``on_front``
     - one column a goal, named as its metric
     - the score, named `score`, where no goal bears that name already; ``test_<score>``
-    - ``training_flops``, ``prediction_flops`` (of one prediction), ``parameters``
-    - ``spent_<quantity>`` for every quantity of price known of any trial
+    - ``parameters``, ``latency_ms`` (of one prediction on the machine that trained)
+    - ``training_<quantity>``, ``prediction_<quantity>`` (of one prediction) and ``spent_<quantity>`` for every
+      quantity of price known of any trial
     - ``label``: the config in a few words; ``config.<name>`` for every value in any config
     - ``cause``: why the trial failed, ``""`` where it did not
 
@@ -51,12 +53,15 @@ def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -
     columns.setdefault(score, _floats([record.result.score for record in records]))
     columns |= {
         f"test_{score}": _floats([record.test_score for record in records]),
-        "training_flops": _amounts([record.result.training for record in records], "flops"),
-        "prediction_flops": _amounts([record.result.prediction for record in records], "flops"),
         "parameters": pd.Series([record.result.parameters for record in records], dtype="Int64"),
     }
-    spent = [record.result.spent for record in records]
-    columns |= {f"spent_{name}": _amounts(spent, name) for name in UNITS if any(name in tag for tag in spent)}
+    columns[LATENCY_MS] = _amounts([record.result.prediction for record in records], "wall_s") * MS_PER_S
+    for kind in ("training", "prediction", "spent"):
+        tags = [getattr(record.result, kind) for record in records]
+        # FLOPs have a column even where there is no trial yet; the number of parameters has its own.
+        shown = [name for name in UNITS if name != "parameters"]
+        known = [name for name in shown if name == "flops" or any(name in tag for tag in tags)]
+        columns |= {f"{kind}_{name}": _amounts(tags, name) for name in known}
     columns["label"] = pd.Series([record.label for record in records], dtype="str")
     names = dict.fromkeys(name for record in records for name in record.spec.config)
     columns |= {

@@ -7,7 +7,9 @@ import math
 import os
 from typing import TYPE_CHECKING
 
+from automl.engine.goals import check_figures, chosen_objective
 from automl.engine.narrow import Choices, Range, parse_narrowing
+from automl.engine.pricer import Pricer
 from automl.errors import UsageError
 from automl.host import Host, get_host
 from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Task
@@ -34,6 +36,7 @@ class Plan:
         task: How to learn from them.
         goals: What is to be made large or small.
         narrowing: The user's wishes by dimension.
+        pricer: Carbon and money of figures, prices on other devices.
     """
 
     settings: Settings
@@ -44,6 +47,7 @@ class Plan:
     task: Task
     goals: tuple[Goal, ...]
     narrowing: dict[str, Choices | Range]
+    pricer: Pricer
 
 
 def resolve(settings: Settings, host: Host | None = None) -> Plan:
@@ -54,7 +58,8 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     """
     host = host or get_host()
     space = host.part(Space, settings.space)
-    objective = host.part(Objective, settings.objective) if settings.objective else host.preferred(Objective)
+    objective = chosen_objective(host, settings.objective, settings.goals)
+    pricer = Pricer.of(settings)
     source = _source(host, settings, space)
     data = source.spec()
     if data.task not in space.tasks:
@@ -62,10 +67,13 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             f"Space {space.name!r} is for {' or '.join(space.tasks)}; data {source.name!r} poses {data.task}."
         )
     task = host.part(Task, data.task)
+    check_figures(objective.reads(task), task, pricer.tariff)
+    pricer.check_devices(objective.reads(task))
     narrowing = parse_narrowing(settings.narrow, space.dimensions(data), space.name)
     chosen = settings.model_copy(
         update={
-            "objective": objective.name,
+            "objective": None if settings.goals else objective.name,
+            "country": pricer.tariff.country or settings.country,
             "data": source.name,
             "batch_size": settings.batch_size or min(BATCH_SIZE, data.train_size),
             "threads": settings.threads or _threads(data),
@@ -74,7 +82,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     )
     if chosen.batch_size and chosen.batch_size > data.train_size:
         raise UsageError(f"A batch of {chosen.batch_size} is more than the {data.train_size} training examples.")
-    return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing)
+    return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing, pricer)
 
 
 def cores() -> int:

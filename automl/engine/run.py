@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import math
 from typing import TYPE_CHECKING
 
+from automl.engine.bill import Bill
 from automl.engine.estimate import Estimate, estimate
 from automl.engine.record import Record
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.store import DATABASE, database_error, held, prepare_home
 from automl.engine.strategy import Proposer, make_sampler
 from automl.engine.study import Study
-from automl.errors import TrialError
+from automl.errors import TrialError, UsageError
+from automl.price import energy, named
 from automl.price.meter import Meter
-from automl.price.tag import Figure, PriceTag
+from automl.price.tag import PriceTag
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
@@ -63,12 +66,21 @@ class Search:
         import sqlalchemy.exc
 
         home = self._plan.settings.home
+        # Opening the energy meters takes seconds, which are no part of any search.
+        energy.warm_up()
+        self._check_energy()
         with Meter() as meter:
             try:
                 prepare_home(home)
                 study = Study.create(self._plan)
                 with held(study.folder):
-                    self._run(study, meter)
+                    self._bill = Bill(study, meter, self._plan.pricer.tariff)
+                    try:
+                        self._run(study)
+                    except KeyboardInterrupt:
+                        # What the trial that was cut off has cost is spent all the same.
+                        self._bill.keep()
+                        raise
             except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
                 raise database_error(home / DATABASE, error) from error
             finally:
@@ -76,15 +88,15 @@ class Search:
                     observer.close()
         return study
 
-    def _run(self, study: Study, meter: Meter) -> None:
-        before = study.bill
+    def _run(self, study: Study) -> None:
         self._forget_unfinished(study)
         self._tell(lambda observer: observer.opened(study))
         remaining = max(0, self._plan.settings.trials - len(study.records))
         expected = self._estimate(remaining)
+        if expected is not None:
+            self._bill.add(expected.spent)
         self._tell(lambda observer: observer.prepared(study, expected, remaining))
         proposer = self._proposer(study)
-        flops = 0.0
         reason = ""
         for _ in range(remaining):
             proposal = proposer.ask()
@@ -92,16 +104,14 @@ class Search:
                 reason = "every candidate of the space has been tried"
                 break
             record = self._trial(study, *proposal)
-            flops += record.result.spent["flops"].value if "flops" in record.result.spent else 0.0
-            self._keep_bill(study, before, meter, flops)
+            self._bill.add(record.result.spent)
             self._tell(functools.partial(_finished, study, record))
             if reason := self._hopeless(record):
                 break
         if not study.front_records:
             causes = "; ".join(sorted({record.result.cause for record in study.records})[:3])
             raise TrialError(f"No trial of study {study.name!r} succeeded: {causes}.")
-        flops += self._test(study)
-        self._keep_bill(study, before, meter, flops)
+        self._test(study)
         self._tell(lambda observer: observer.finished(study, reason))
 
     def _estimate(self, remaining: int) -> Estimate | None:
@@ -132,18 +142,39 @@ class Search:
         label = self._plan.space.describe(config)
         self._tell(lambda observer: observer.trial_started(spec, label))
 
-        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        def on_epoch(epoch: int, metrics: dict[str, float], spent: PriceTag) -> None:
+            self._bill.running(spent)
             self._tell(lambda observer: observer.epoch_finished(spec, epoch, metrics))
 
-        result = self._executor.run(spec, study.trial_folder(spec.number), on_epoch)
-        return study.add(trial, Record(spec, result, self._values(result), label))
+        result = self._plan.pricer.complete(self._executor.run(spec, study.trial_folder(spec.number), on_epoch))
+        result, values = self._judged(result)
+        return study.add(trial, Record(spec, result, values, label))
 
-    def _values(self, result: TrialResult) -> tuple[float, ...] | None:
+    def _judged(self, result: TrialResult) -> tuple[TrialResult, tuple[float, ...] | None]:
+        """The result and its values; a failure where a figure that the objective reads is not known."""
         if result.score is None:
-            return None
-        predictions = self._plan.settings.predictions
-        values = self._plan.objective.values(result.score, result.training, result.prediction, predictions)
-        return values if all(map(math.isfinite, values)) else None
+            return result, None
+        task, objective = self._plan.task, self._plan.objective
+        try:
+            values = objective.values(task, self._plan.pricer.figures(result, task.score))
+        except KeyError as missing:
+            cause = f"{missing.args[0]} is not known of it"
+        else:
+            if all(map(math.isfinite, values)):
+                return result, values
+            cause = f"its goals are not finite: {values}"
+        return dataclasses.replace(result, status="failed", cause=cause), None
+
+    def _check_energy(self) -> None:
+        """Raises UsageError when a goal is made of energy and nothing here can tell it."""
+        figures = self._plan.objective.reads(self._plan.task)
+        wanted = [name for name in figures if "energy" in name or named.needs_rate(name)]
+        wanted = [name for name in wanted if not named.split(name)[1]]
+        rented = self._plan.settings.usd_per_hour is not None
+        if rented:
+            wanted = [name for name in wanted if named.needs_rate(name) != "money"]
+        if wanted and energy.reader() is None:
+            raise UsageError(f"{', '.join(wanted)}: nothing here tells energy. {' '.join(energy.problems())}")
 
     def _hopeless(self, record: Record) -> str:
         """Why it makes no sense to go on; empty when it does."""
@@ -152,11 +183,11 @@ class Search:
         self._cause = cause
         return f"{MAX_FAILURES} trials in a row failed alike: {cause}" if self._alike >= MAX_FAILURES else ""
 
-    def _test(self, study: Study) -> float:
-        """Opens the test split for the front's trials that have not been tested; returns the FLOPs it took."""
+    def _test(self, study: Study) -> None:
+        """Opens the test split for the front's trials that have not been tested."""
         untested = [record for record in study.front_records if record.test_score is None]
         if not untested:
-            return 0.0
+            return
         self._tell(lambda observer: observer.testing(study, len(untested)))
         name = f"test_{self._plan.task.score}"
         scores = {str(number): score for number, score in study.test_scores.items()}
@@ -165,14 +196,8 @@ class Search:
             scores[str(record.number)] = metrics[name]
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         study.keep("test", {"scores": scores, "opened": [*study.test_openings, now]})
-        per_example = sum(record.result.prediction["flops"].value for record in untested)
-        return per_example * self._plan.data.test_size
-
-    @staticmethod
-    def _keep_bill(study: Study, before: PriceTag, meter: Meter, flops: float) -> None:
-        counted = Figure(flops, "counted", "all trials, failed ones too, with their validation and the test")
-        sitting = PriceTag({**meter.tag(), "flops": counted})
-        study.keep_bill((before + sitting) if before else sitting)
+        predicted = [record.result.work.prediction_tag() for record in untested if record.result.work]
+        self._bill.add(PriceTag.total(predicted) * self._plan.data.test_size)
 
     @staticmethod
     def _forget_unfinished(study: Study) -> None:

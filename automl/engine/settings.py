@@ -10,7 +10,10 @@ import yaml
 
 from automl.errors import UsageError, near_names
 
-IDENTITY = ("space", "objective", "data", "narrow", "epochs", "batch_size", "predictions", "seed")
+RATES = ("country", "carbon_g_per_kwh", "usd_per_kwh", "usd_per_hour")
+"""Settings that turn energy and time into carbon and money."""
+
+IDENTITY = ("space", "objective", "goals", "data", "narrow", "epochs", "batch_size", "predictions", "seed", *RATES)
 """Settings that say what a study is about. A study goes on only under the same; the others may change."""
 
 
@@ -21,6 +24,12 @@ class Settings(pydantic.BaseModel):
 
     space: str = pydantic.Field(description="Search space: which models may be tried (see `automl spaces`).")
     objective: str | None = pydantic.Field(None, description="What good means (see `automl plugins`).")
+    goals: tuple[str, ...] = pydantic.Field(
+        (),
+        alias="goal",
+        description="In the place of an objective: METRIC:max or METRIC:min, such as accuracy:max, latency_ms@t4:min. "
+        "May be repeated.",
+    )
     data: str | None = pydantic.Field(None, description="Data source; the space's own example when left out.")
     narrow: dict[str, str] = pydantic.Field(
         {},
@@ -38,6 +47,18 @@ class Settings(pydantic.BaseModel):
     seed: int = pydantic.Field(0, ge=0, lt=2**31, description="Seed of proposals, weights and order of examples.")
     threads: int | None = pydantic.Field(
         None, ge=1, le=4096, description="CPU threads; all cores when left out, one for small examples."
+    )
+    country: str | None = pydantic.Field(
+        None, description="Where the electricity comes from, such as DE or Germany: its carbon and its price."
+    )
+    carbon_g_per_kwh: float | None = pydantic.Field(
+        None, ge=0, le=10_000, description="Carbon of the electricity, gCO2e a kWh; instead of the country's."
+    )
+    usd_per_kwh: float | None = pydantic.Field(
+        None, ge=0, le=1_000, description="Price of the electricity, US dollars a kWh; instead of the country's."
+    )
+    usd_per_hour: float | None = pydantic.Field(
+        None, ge=0, le=1_000_000, description="Rent of the machine, US dollars an hour, its electricity included."
     )
     study: str | None = pydantic.Field(
         None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.pricer import Pricer
 from automl.engine.record import Record, front
 from automl.engine.settings import Settings
 from automl.engine.store import DATABASE, database_error, missing_study, open_storage
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from automl.engine.resolve import Plan
 
-FORMAT = 1
+FORMAT = 2
 """Version of what a study keeps beside Optuna's own tables."""
 
 
@@ -213,6 +215,11 @@ class Study:
         with torch.no_grad():
             outputs = model(examples)
         return host.part(Task, self.data.task).decode(outputs, self.data)
+
+    @functools.cached_property
+    def pricer(self) -> Pricer:
+        """Prices at the rates of this study, on the devices of the catalogue."""
+        return Pricer.of(self.settings)
 
     @property
     def bill(self) -> PriceTag:

@@ -2,6 +2,7 @@
 
 from automl.parts.base import Part
 from automl.parts.data_source import DataSource, DataSpec
+from automl.parts.device import Device
 from automl.parts.normalizer import Normalizer
 from automl.parts.objective import Goal, Objective
 from automl.parts.space import Categorical, Config, Dimension, Float, Integer, Space, Trial
@@ -12,6 +13,7 @@ __all__ = [
     "Config",
     "DataSource",
     "DataSpec",
+    "Device",
     "Dimension",
     "Float",
     "Goal",

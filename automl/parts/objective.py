@@ -6,11 +6,13 @@ import abc
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from automl.errors import UsageError
 from automl.parts.base import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from automl.parts.task import Task
-    from automl.price.tag import PriceTag
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,24 +31,48 @@ class Goal:
 
 
 class Objective(Part, abc.ABC):
-    """What good means. With one goal a study has one best trial, with several it has a front."""
+    """What good means. With one goal a study has one best trial, with several it has a front.
+
+    An objective chooses among figures that the engine knows by name:
+
+    - what the task logs on the validation split: ``accuracy``, ``loss``, ...
+    - ``training_Q``, ``prediction_Q`` and ``lifetime_Q`` for every quantity Q of a price tag
+      (`automl.price.tag.UNITS`), a lifetime being one training and the predictions of a life
+    - ``latency_ms``, ``parameters``, ``model_bytes``, ``activation_bytes`` of the model when it predicts one example
+    - ``latency_ms@DEVICE``, ``prediction_Q@DEVICE`` and ``lifetime_Q@DEVICE``: predicting on a device of the catalogue
+
+    Attributes:
+        variants: What may follow the name after a colon, and what it means: ``{"energy": "..."}`` for ``green:energy``.
+    """
 
     kind: ClassVar[str] = "objective"
+    variants: ClassVar[Mapping[str, str]] = {}
+
+    def variant(self, text: str) -> Objective:
+        """The objective meant by ``NAME:TEXT``; its own `name` is that whole text.
+
+        Raises:
+            UsageError: There is no such variant.
+        """
+        known = ", ".join(f"{self.name}:{name}" for name in self.variants) or "it has none"
+        raise UsageError(f"Objective {self.name!r} has no variant {text!r}; known: {known}.")
 
     @abc.abstractmethod
     def goals(self, task: Task) -> tuple[Goal, ...]:
         """The goals, in the order of `values`; the first is the score where there is one."""
 
-    @abc.abstractmethod
-    def values(self, score: float, training: PriceTag, prediction: PriceTag, predictions: int) -> tuple[float, ...]:
-        """One finite number a goal.
+    def reads(self, task: Task) -> tuple[str, ...]:
+        """The figures that `values` looks up, checked before anything is spent; by default the goals' own."""
+        return tuple(goal.metric for goal in self.goals(task))
+
+    def values(self, task: Task, figures: Mapping[str, float]) -> tuple[float, ...]:
+        """One finite number a goal; by default the figure of the goal's name.
 
         Args:
-            score: The task's score on the validation split.
-            training: What one training of the model costs.
-            prediction: What one prediction costs.
-            predictions: How many predictions the model will make in its life.
+            task: What was learned.
+            figures: All that is known of the candidate, by name, validation metrics included.
 
         Raises:
-            KeyError: A price figure the goal needs is not known.
+            KeyError: A figure is not known of this candidate.
         """
+        return tuple(figures[goal.metric] for goal in self.goals(task))

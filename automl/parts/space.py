@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from automl.parts.data_source import DataSpec
+    from automl.price.work import Work
 
 Config = dict[str, Any]
 """A candidate as JSON-able plain data; from it and a `DataSpec` alone the model is built."""
@@ -141,6 +142,28 @@ class Space(Part, abc.ABC):
 
         It also builds under ``torch.device("meta")``, where its price is counted without allocating it.
         """
+
+    def flops(self, config: Config, spec: DataSpec) -> Work | None:
+        """What the model computes, by a formula of the space's own; None to have it counted on the meta device.
+
+        A formula is needed where PyTorch does not see the work, as with scikit-learn's trees (a comparison is one
+        FLOP), or sees too much or too little of it, as with sparse products and message passing.
+        """
+        return None
+
+    def named(self, name: str, *, resolution_px: int | None = None) -> tuple[Config, DataSpec] | None:
+        """The config of a model that people know by a name of its own, and the data it was made for.
+
+        ``automl price NAME`` asks every space; None means: not one of mine.
+
+        Args:
+            name: What the person typed.
+            resolution_px: Side of the images, where they asked for one and it makes sense.
+
+        Raises:
+            UsageError: The name is known, but not with that resolution.
+        """
+        return None
 
     def describe(self, config: Config) -> str:
         """The config in a few words, for tables."""

@@ -21,11 +21,14 @@ class Task(Part, abc.ABC):
     Attributes:
         score: Name of the metric by which models are ranked, such as ``"accuracy"``.
         direction: Which way is better.
+        metrics: Names of all metrics logged on the validation split, without the ``val_`` before them; any of them can
+            be a goal of a search. The score is one of them whether it is listed or not.
     """
 
     kind: ClassVar[str] = "task"
     score: str = ""
     direction: Literal["maximize", "minimize"] = "maximize"
+    metrics: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def module(self, model: torch.nn.Module, config: Config, spec: DataSpec) -> LightningModule:

@@ -1,65 +1,61 @@
-"""Counts the floating-point operations of a model before it exists, on the meta device."""
+"""Counts what a model computes: the door to `automl.price.counting`."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING
-
-from automl.price.tag import Figure, PriceTag
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
+    from lightning.pytorch import LightningModule
 
-HOW = "torch FlopCounterMode on the meta device: convolutions, matrix products, attention"
-
-
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """The operations of one model.
-
-    Attributes:
-        prediction_flops: FLOPs of a forward pass in evaluation mode, one example.
-        training_flops: FLOPs of a forward and backward pass in training mode, one example.
-        parameters: Number of parameters.
-    """
-
-    prediction_flops: int
-    training_flops: float
-    parameters: int
-
-    def prediction(self) -> PriceTag:
-        """The price of one prediction."""
-        return PriceTag({"flops": Figure(float(self.prediction_flops), "counted", HOW)})
-
-    def training(self, examples: int) -> PriceTag:
-        """The price of training on `examples` examples, an example seen twice counting twice."""
-        return PriceTag({"flops": Figure(self.training_flops * examples, "counted", HOW)})
+    from automl.price.work import Count, Work
 
 
-def count(build: Callable[[], torch.nn.Module], input_shape: tuple[int, ...]) -> Work:
-    """Counts a model's work without allocating it.
+def count(
+    build: Callable[[], torch.nn.Module],
+    input_shape: tuple[int, ...],
+    *,
+    module: Callable[[torch.nn.Module], LightningModule] | None = None,
+    targets: Callable[[int], Any] | None = None,
+) -> Work:
+    """Counts a model's work without allocating it, on the meta device.
 
-    Gradients stay enabled in both passes: without them PyTorch's fused fast paths hide attention and
-    transformer layers from the counter. Normalizations, activations and the optimizer's step are not counted.
+    The prediction is a forward pass in evaluation mode, one example; its memory is the most intermediate results that
+    live at one time, parameters and the input itself not included. The training is a step at a batch of two, halved:
+    forward pass, loss, backward pass; its memory is what lives between the two passes, and its profile names the calls
+    of the whole step, which a batch of any size needs once. Without `module`, or where its step asks for the values of
+    numbers, the loss is the sum of the outputs; `Work.how` says so.
+
+    Gradients stay enabled in evaluation, but no parameter asks for one: nothing is kept for a backward pass.
 
     Args:
         build: Makes the model; it is called once, under the meta device.
         input_shape: Shape of one example, without the batch.
-    """
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+        module: The task's LightningModule around a model, whose training step and optimizers are counted.
+        targets: The targets of so many examples, on the meta device; class indices when None.
 
-    with torch.device("meta"):
-        model = build()
-        one, two = (torch.zeros(batch, *input_shape) for batch in (1, 2))
-        with FlopCounterMode(display=False) as forward:
-            model.eval()(one)
-        with FlopCounterMode(display=False) as step:
-            model.train()(two).sum().backward()
-    return Work(
-        prediction_flops=forward.get_total_flops(),
-        training_flops=step.get_total_flops() / 2,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-    )
+    Raises:
+        UsageError: The model's forward pass does not run on the meta device.
+    """
+    from automl.price.counting.model import count_model
+
+    return count_model(build, input_shape, module, targets)
+
+
+def count_call(function: Callable[[], object]) -> Count:
+    """Counts whatever runs inside `function`, on real tensors as on those of the meta device.
+
+    Fused fast paths have formulas too, so gradients may be enabled or not. The memory is the peak of live results.
+    """
+    from automl.price.counting.mode import count_call as run
+
+    return run(function)
+
+
+def multiply_add_flops(count: Count) -> float:
+    """The FLOPs of products, convolutions and attention alone: twice the MACs that papers print."""
+    from automl.price.counting.table import MULTIPLY_ADDS
+
+    return sum(flops for name, flops in count.by_operator.items() if name in MULTIPLY_ADDS)

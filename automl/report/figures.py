@@ -33,7 +33,15 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>html, body {{ height: 100%; margin: 0; background: #fff; color: {ink}; font-family: sans-serif; }}</style>
+<style>
+html, body {{ height: 100%; margin: 0; background: #fff; color: {ink}; font-family: sans-serif; }}
+section {{ max-width: 70rem; margin: 0 auto; padding: 0.5rem 1.5rem 1.5rem; line-height: 1.45; }}
+table.price {{ border-collapse: collapse; display: block; overflow-x: auto; }}
+table.price th, table.price td {{ padding: 0.3rem 1.2rem 0.3rem 0; text-align: right; vertical-align: top;
+  border-bottom: 1px solid #e6e6e6; }}
+table.price th:first-child {{ text-align: left; font-weight: normal; }}
+small, li {{ color: #5a5a5a; }}
+</style>
 </head>
 <body>
 {body}
@@ -43,7 +51,12 @@ _PAGE = """<!DOCTYPE html>
 
 
 def front_figure_html(
-    records: Sequence[Record], goals: Sequence[Goal], path: str | os.PathLike[str], *, title: str = ""
+    records: Sequence[Record],
+    goals: Sequence[Goal],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "",
+    sections: Sequence[str] = (),
 ) -> Path:
     """Writes a page that shows the front and, under the pointer, what each trial is.
 
@@ -54,6 +67,7 @@ def front_figure_html(
         goals: The goals of the study, in the order of the records' values.
         path: The file to write, whole or not at all.
         title: Heading of the picture; without one it says what is shown.
+        sections: Parts of the page below the picture, as HTML.
 
     Returns:
         `path` as a Path.
@@ -64,7 +78,7 @@ def front_figure_html(
     picture = scene(records, goals)
     heading = html.escape(title or (picture.title if picture else NOTHING))
     body = f"<p>{NOTHING}</p>" if picture is None else _plotly_div(picture, goals, heading)
-    return write_text(path, _PAGE.format(title=heading, ink=INK, body=body))
+    return write_text(path, _PAGE.format(title=heading, ink=INK, body="\n".join([body, *sections])))
 
 
 def front_figure_png(

@@ -6,11 +6,10 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from automl.engine.record import front
-from automl.price.tag import UNITS
-from automl.report import units
+from automl.report import price, units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.table import Table
     from rich.text import Text
@@ -71,13 +70,21 @@ def live_table(rows: Sequence[TrialRow], goals: Sequence[Goal]) -> Table:
     return table
 
 
-def front_table(records: Sequence[Record], goals: Sequence[Goal], score: str) -> Table:
+def front_table(
+    records: Sequence[Record],
+    goals: Sequence[Goal],
+    score: str,
+    extra: Sequence[str] = (),
+    figures: Callable[[Record], Mapping[str, float]] = lambda _: {},
+) -> Table:
     """The front, the cheapest first: trial, config, scores, price and size of the model.
 
     Args:
         records: The trials of a study; those off the front are left out.
         goals: The goals of the study, in the order of the records' values.
         score: Name of the task's score.
+        extra: Names of more figures to show, such as ``latency_ms@t4``.
+        figures: All that is known of a trial, by name.
     """
     from rich.text import Text
 
@@ -93,6 +100,7 @@ def front_table(records: Sequence[Record], goals: Sequence[Goal], score: str) ->
         *(units.title(metric) for _, metric in prices),
         "params",
         "FLOPs per prediction",
+        *(units.title(name) for name in extra),
     ):
         table.add_column(_narrow(heading), justify="right", no_wrap=True)
     for record in shown:
@@ -103,6 +111,7 @@ def front_table(records: Sequence[Record], goals: Sequence[Goal], score: str) ->
             *(units.metric(metric, values[index]) for index, metric in prices),
             units.count(record.result.parameters),
             _amount(record.result.prediction, "flops"),
+            *(units.metric(name, figures(record).get(name)) for name in extra),
         ]
         table.add_row(str(record.number), Text(record.label), *cells)
     return table
@@ -118,9 +127,8 @@ def price_tag_table(tags: Mapping[str, PriceTag]) -> Table:
     table.add_column("price")
     for heading in tags:
         table.add_column(heading, justify="right")
-    for quantity in UNITS:
-        if any(quantity in tag for tag in tags.values()):
-            table.add_row(units.title(quantity), *(_figure(tag, quantity) for tag in tags.values()))
+    for quantity in price.shown(tags):
+        table.add_row(units.title(quantity), *(_figure(tag, quantity) for tag in tags.values()))
     return table
 
 
@@ -146,4 +154,4 @@ def _figure(tag: PriceTag, quantity: str) -> Text:
 
     if quantity not in tag:
         return Text(units.UNKNOWN)
-    return Text.assemble(_amount(tag, quantity), " ", (tag[quantity].method, "dim"))
+    return Text.assemble(price.amount(quantity, tag[quantity]), " ", (tag[quantity].method, "dim"))

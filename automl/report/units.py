@@ -22,7 +22,8 @@ FRACTIONS = {
 """Metrics between 0 and 1 that people read as percentages, alone or with words before them (``balanced_accuracy``)."""
 
 _WORDS = {"flops": "FLOPs", "cpu": "CPU", "gpu": "GPU", "val": "validation"}
-_SUFFIXES = {"flops": "FLOPs", "s": "s", "wh": "Wh", "g": "g", "usd": "USD"}
+_SUFFIXES = {"flops": "FLOPs", "s": "s", "ms": "ms", "wh": "Wh", "g": "g", "usd": "USD", "bytes": "B"}
+_COUNTED = "parameters"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _PROSE_FROM_S = 2 * _MINUTE
 
@@ -30,8 +31,10 @@ _PROSE_FROM_S = 2 * _MINUTE
 def unit(name: str) -> str:
     """The unit a metric's name ends with, ``""`` for a score.
 
-    ``lifetime_flops`` -> ``FLOPs``, ``wall_s`` -> ``s``, ``energy_wh`` -> ``Wh``, ``carbon_g`` -> ``gCO2e``.
+    ``lifetime_flops`` -> ``FLOPs``, ``wall_s`` -> ``s``, ``energy_wh`` -> ``Wh``, ``carbon_g`` -> ``gCO2e``,
+    ``latency_ms@t4`` -> ``ms``.
     """
+    name = name.partition("@")[0]
     for quantity, known in UNITS.items():
         if name == quantity or name.endswith(f"_{quantity}"):
             return known
@@ -85,11 +88,21 @@ def metric(name: str, value: float | None) -> str:
     if value is None or math.isnan(value):
         return UNKNOWN
     known = unit(name)
+    if known == "ms":
+        return si(value / 1000, "s")
     if known:
         return si(value, known)
+    if is_count(name):
+        return si(value, space="")
     if is_fraction(name) and 0 <= value <= 1:
         return fraction(value)
     return f"{value:.4g}"
+
+
+def is_count(name: str) -> bool:
+    """Whether a metric is a number of things: ``parameters``."""
+    figure = name.partition("@")[0]
+    return figure == _COUNTED or figure.endswith(f"_{_COUNTED}")
 
 
 def count(value: int | None) -> str:
@@ -100,15 +113,22 @@ def count(value: int | None) -> str:
 def title(name: str) -> str:
     """A metric's name in words, without the unit its figures carry anyhow.
 
-    ``lifetime_flops`` -> ``lifetime FLOPs``, ``wall_s`` -> ``wall time``, ``test_accuracy`` -> ``test accuracy``.
+    ``lifetime_flops`` -> ``lifetime FLOPs``, ``wall_s`` -> ``wall time``, ``test_accuracy`` -> ``test accuracy``,
+    ``latency_ms@t4`` -> ``latency on t4``.
     """
-    words = name.split("_")
+    figure, _, device = name.partition("@")
+    words = figure.split("_")
     known = unit(name)
     if known and known != "FLOPs":
         words.pop()
         if known == "s" and words[-1] not in {"time", "latency", "duration"}:
             words.append("time")
-    return " ".join(_WORDS.get(word, word) for word in words if word)
+        if words == ["moved"]:
+            words = ["bytes", "moved"]
+        if words == ["model"]:
+            words.append("size")
+    text = " ".join(_WORDS.get(word, word) for word in words if word)
+    return f"{text} on {device}" if device else text
 
 
 def axis_title(name: str) -> str:
@@ -119,7 +139,7 @@ def axis_title(name: str) -> str:
 
 def tick(name: str, value: float, digits: int = 3) -> str:
     """A short label for a place along an axis of the metric `name`: ``10M``, ``97.5%``."""
-    if unit(name):
+    if unit(name) or is_count(name):
         return si(value, space="", digits=digits)
     # Without a prefix three digits would turn 1000 into 1e+03.
     digits = max(6, digits)

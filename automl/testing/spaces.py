@@ -143,9 +143,12 @@ class SpaceSuite(PartSuite):
         tensors = [*model.named_parameters(), *model.named_buffers()]
         real = [name for name, tensor in tensors if not tensor.is_meta]
         assert not real, f"{', '.join(real)} is not on the meta device"
-        work = count(lambda: self.part.build(config, spec), spec.input_shape)
-        assert work.prediction_flops > 0, "a prediction counts as free"
-        assert work.training_flops > work.prediction_flops, "a training step counts as no more than a prediction"
+        own = self.part.flops(config, spec)
+        work = own or count(lambda: self.part.build(config, spec), spec.input_shape)
+        assert work.prediction.flops > 0, "a prediction counts as free"
+        assert work.training.flops > work.prediction.flops, "a training step counts as no more than a prediction"
+        unknown = sorted({*work.prediction.uncounted, *work.training.uncounted})
+        assert not unknown, f"there is no formula for {', '.join(unknown)}; let the space bring its own `flops`"
 
     def test_gradients_reach_every_parameter(self) -> None:
         """What is paid for is trained."""

@@ -1,4 +1,4 @@
-"""The smallest complete plugin: a data source, a task, a space and an objective that train in milliseconds.
+"""The smallest complete plugin: a data source, a task, a space, an objective and a device; it trains in milliseconds.
 
 The host's own tests search it, and a plugin author can put a part of their own beside it::
 
@@ -21,6 +21,7 @@ from automl.parts import (
     Config,
     DataSource,
     DataSpec,
+    Device,
     Dimension,
     Float,
     Goal,
@@ -29,9 +30,9 @@ from automl.parts import (
     Space,
     Task,
 )
-from automl.price.tag import PriceTag, lifetime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import torch
@@ -76,6 +77,7 @@ class ToyTask(Task):
     name = TASK
     summary = "which cloud a point is from"
     score = "accuracy"
+    metrics = ("accuracy", "loss")
 
     def module(self, model: torch.nn.Module, config: Config, spec: DataSpec) -> LightningModule:
         """The model with its loss and metrics."""
@@ -127,9 +129,22 @@ class ToyObjective(Objective):
         """Score up, price down."""
         return (Goal(task.score, task.direction), Goal("lifetime_flops", "minimize", log=True))
 
-    def values(self, score: float, training: PriceTag, prediction: PriceTag, predictions: int) -> tuple[float, ...]:
-        """Both."""
-        return (score, lifetime(training, prediction, predictions)["flops"].value)
+
+def toy_board() -> Device:
+    """A device to price on: 1 GFLOP/s, 1 GB/s, a millisecond an operator, 10 W, 3.60 dollars an hour."""
+    return Device(
+        "toy-board",
+        "a slow board that is easy to reckon with",
+        peak_flops_per_s={"fp32": 1e9},
+        bandwidth_bytes_per_s=1e9,
+        overhead_s=1e-3,
+        efficiency=1.0,
+        memory_bytes=1e9,
+        draw_w=10.0,
+        usd_per_h=3.6,
+        price_year=2026,
+        source="made up",
+    )
 
 
 def toy_plugin() -> types.ModuleType:
@@ -140,13 +155,14 @@ def toy_plugin() -> types.ModuleType:
         "automl_tasks": ToyTask,
         "automl_spaces": ToySpace,
         "automl_objectives": ToyObjective,
+        "automl_devices": toy_board,
     }
     for hook, part in parts.items():
         setattr(plugin, hook, hookimpl(_lists(part)))
     return plugin
 
 
-def _lists(part: type) -> Any:
+def _lists(part: Callable[[], Any]) -> Any:
     def hook() -> list[Any]:
         return [part()]
 

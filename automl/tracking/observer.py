@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from automl.engine.observer import Observer
 from automl.engine.record import Record, front
+from automl.report import price
+from automl.report.card import markdown_table
 from automl.report.history import hypervolume_history
 from automl.report.observer import FOLDER
 from automl.report.units import metric
@@ -144,8 +146,10 @@ def _note(study: Study, reason: str) -> str:
         values = [metric(goal.metric, value) for goal, value in zip(study.goals, record.values, strict=True)]
         test = metric(f"test_{study.score}", record.test_score)
         lines.append(f"| {record.number} | {record.label} | {values[0]} | {test} | {' | '.join(values[1:])} |")
-    bill = ", ".join(f"{metric(name, figure.value)} ({figure.method})" for name, figure in study.bill.items())
-    lines += ["", f"Price of the search: {bill}, {len(study.records)} trials."]
+    tags = price.three_columns(study)
+    lines += ["", *markdown_table(tags), "", *(f"- {note}" for note in price.notes(tags))]
+    if sentence := price.factors_sentence(study.records):
+        lines += ["", sentence]
     if reason:
         lines += ["", f"Stopped early: {reason}."]
     return "\n".join(lines)

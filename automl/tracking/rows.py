@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.bill import factors
+from automl.price.named import LATENCY_MS, MS_PER_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,8 +30,11 @@ def metrics(record: Record, goals: Sequence[Goal], score: str) -> dict[str, floa
         found[score] = record.result.score
     if record.values is not None:
         found |= {goal.metric: value for goal, value in zip(goals, record.values, strict=True)}
-    if record.result.parameters is not None:
-        found["parameters"] = float(record.result.parameters)
+    result = record.result
+    if result.parameters is not None:
+        found["parameters"] = float(result.parameters)
+    if "wall_s" in result.prediction:
+        found[LATENCY_MS] = result.prediction["wall_s"].value * MS_PER_S
     return found
 
 
@@ -56,7 +62,9 @@ def tags(record: Record, *, on_front: bool) -> dict[str, str]:
 def _prices(record: Record) -> Iterator[tuple[str, float]]:
     for name, tag in _tags(record):
         for quantity, figure in tag.items():
-            yield f"{name}_{quantity}", figure.value
+            # The number of parameters is no price of a part of its life, and has a column of its own.
+            if quantity != "parameters":
+                yield f"{name}_{quantity}", figure.value
 
 
 def _tags(record: Record) -> Iterator[tuple[str, PriceTag]]:
@@ -67,6 +75,12 @@ def _tags(record: Record) -> Iterator[tuple[str, PriceTag]]:
 def study_metrics(records: Sequence[Record], bill: PriceTag) -> dict[str, float]:
     """What the whole study found and cost."""
     found = {f"bill_{quantity}": figure.value for quantity, figure in bill.items()}
+    if (made_of := factors(records)) is not None:
+        found |= {
+            "factor_e_example_flops": made_of.example_flops,
+            "factor_d_examples": made_of.examples,
+            "factor_h_trials": float(made_of.trials),
+        }
     found["trials"] = float(len(records))
     found["failed_trials"] = float(sum(record.result.status == "failed" for record in records))
     return found

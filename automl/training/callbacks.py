@@ -31,6 +31,7 @@ class Diary(Callback):
     def __init__(self, on_epoch: Callable[[int, dict[str, float]], None] | None = None) -> None:
         self.history: list[dict[str, float]] = []
         self.trained_examples = 0
+        self.steps = 0
         self.validated_examples = 0
         self.interrupted = False
         self._on_epoch = on_epoch
@@ -45,6 +46,7 @@ class Diary(Callback):
     ) -> None:
         """Counts."""
         self.trained_examples += len(batch[0])
+        self.steps = trainer.global_step
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         if not math.isfinite(float(loss)):
             raise TrialError(f"the training loss became {float(loss)} in epoch {trainer.current_epoch + 1}")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from automl.training.trial import TrialSpec
 
 FORMATS = ("safetensors", "onnx")
+KEY = "automl"
+"""Under which an exported file keeps its trial's spec."""
+
 TOLERANCE = 1e-4
 """Largest difference between an exported model's outputs and the original's that is let pass."""
 
@@ -31,7 +34,8 @@ def export(spec: TrialSpec, folder: Path, kind: str, path: Path) -> None:
         spec: The trial's spec.
         folder: The trial's folder.
         kind: One of `FORMATS`. ``safetensors`` holds the weights, with the spec in its metadata under ``automl``;
-            ``onnx`` holds the whole model, from ``input`` of shape ``(batch, *input_shape)`` to ``output``.
+            ``onnx`` holds the whole model, from ``input`` of shape ``(batch, *input_shape)`` to ``output``, and the
+            same metadata.
         path: The file to make.
 
     Raises:
@@ -46,10 +50,43 @@ def export(spec: TrialSpec, folder: Path, kind: str, path: Path) -> None:
     write_bytes(path, data)
 
 
+def read_spec(path: Path) -> TrialSpec:
+    """The spec of the trial whose model was exported to `path`; the weights are not looked at.
+
+    Raises:
+        UsageError: The file is missing or damaged, or this program did not write it.
+    """
+    from automl.training.trial import TrialSpec
+
+    try:
+        text = (_onnx_metadata if path.suffix.lower() == ".onnx" else _safetensors_metadata)(path).get(KEY)
+    except ImportError as error:
+        raise UsageError(f"ONNX needs more packages ({error}): pip install 'automl-host[onnx]'.") from error
+    except Exception as error:
+        raise UsageError(f"{path} cannot be read as an exported model: {error}.") from error
+    if text is None:
+        raise UsageError(f"{path} was not exported by automl: it does not say what model it holds.")
+    return TrialSpec.from_json(json.loads(text))
+
+
+def _safetensors_metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def _onnx_metadata(path: Path) -> dict[str, str]:
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
 def _safetensors(spec: TrialSpec, model: torch.nn.Module) -> bytes:
     from safetensors.torch import save
 
-    return save(dict(model.state_dict()), metadata={"automl": json.dumps(spec.to_json())})
+    return save(dict(model.state_dict()), metadata={KEY: json.dumps(spec.to_json())})
 
 
 def _onnx(spec: TrialSpec, model: torch.nn.Module) -> bytes:
@@ -75,6 +112,7 @@ def _onnx(spec: TrialSpec, model: torch.nn.Module) -> bytes:
             verbose=False,
         )
         assert program is not None
+        program.model.metadata_props[KEY] = json.dumps(spec.to_json())
         program.save(buffer)  # type: ignore[arg-type]  # the stub forgets that onnx writes to streams too
     data = buffer.getvalue()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import signal
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import TrialError
 from automl.files import write_bytes, write_json
 from automl.host import get_host
 from automl.parts import Task
-from automl.price.flops import HOW, Work
 from automl.price.meter import Meter
-from automl.price.tag import Figure, PriceTag
+from automl.price.tag import SUMS, Figure, PriceTag
+from automl.training.latency import HOW as LATENCY
+from automl.training.latency import time_prediction
+from automl.training.lightning import make_trainer, prepared
 from automl.training.parts import WEIGHTS, build_datamodule, build_model, build_module, count_work, load_model
 from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch import LightningModule
 
+    from automl.price.work import Work
     from automl.training.callbacks import Diary
 
 _logger = logging.getLogger(__name__)
 
-OnEpoch = Callable[[int, dict[str, float]], None]
+OnEpoch = Callable[[int, dict[str, float], PriceTag], None]
+"""Called after each epoch with its number, from 1, its metrics, and what the trial has cost so far."""
 
 
 def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) -> TrialResult:
@@ -42,7 +42,7 @@ def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) ->
     Args:
         spec: The candidate.
         folder: The trial's own folder; made if it is missing.
-        on_epoch: Called after each epoch with its number, from 1, and its metrics.
+        on_epoch: Told after each epoch.
 
     Raises:
         KeyboardInterrupt: The user stopped it; nothing but ``spec.json`` is left.
@@ -50,22 +50,19 @@ def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) ->
     """
     from safetensors.torch import save
 
-    from automl.training.callbacks import Diary, contiguous_state
+    from automl.training.callbacks import contiguous_state
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "spec.json", spec.to_json())
-    diary = Diary(on_epoch)
-    work: Work | None = None
     with Meter() as meter:
+        run = _Run(spec, meter, on_epoch)
         try:
-            work = count_work(spec)
-            module = _fit(spec, diary)
-            score = _score(spec, diary)
+            module = run.fit()
         except Exception as error:
             _logger.debug("trial %d failed", spec.number, exc_info=True)
-            result = _result(spec, diary, work, meter, cause=f"{type(error).__name__}: {error}")
+            result = run.failure(f"{type(error).__name__}: {error}")
         else:
-            result = _result(spec, diary, work, meter, score=score)
+            result = run.result
             write_bytes(folder / WEIGHTS, save(contiguous_state(module)))
     write_json(folder / "result.json", result.to_json())
     return result
@@ -74,8 +71,8 @@ def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) ->
 def evaluate(spec: TrialSpec, folder: Path) -> dict[str, float]:
     """Metrics of a trained trial on the test split; to be called once, when the search is over."""
     module = build_module(spec, load_model(spec, folder))
-    with _prepared(spec):
-        metrics = _trainer(spec, []).test(module, datamodule=build_datamodule(spec), verbose=False)[0]
+    with prepared(spec):
+        metrics = make_trainer(spec, []).test(module, datamodule=build_datamodule(spec), verbose=False)[0]
     return {name: float(value) for name, value in metrics.items()}
 
 
@@ -91,26 +88,108 @@ def time_step(spec: TrialSpec, steps: int) -> float:
     watch = Stopwatch()
     # Epochs enough for the steps where the data gives few in one.
     short = dataclasses.replace(spec, epochs=steps)
-    with _prepared(short):
+    with prepared(short):
         module = build_module(short, build_model(short))
-        trainer = _trainer(short, [watch], max_steps=steps, limit_val_batches=0)
+        trainer = make_trainer(short, [watch], max_steps=steps, limit_val_batches=0)
         trainer.fit(module, datamodule=build_datamodule(short))
     return watch.step_s()
 
 
-def _fit(spec: TrialSpec, diary: Diary) -> LightningModule:
+class _Run:
+    """One training and its bill.
+
+    Args:
+        spec: The candidate.
+        meter: Open, for the trial as a whole.
+        on_epoch: Told after each epoch.
+    """
+
+    def __init__(self, spec: TrialSpec, meter: Meter, on_epoch: OnEpoch | None) -> None:
+        from automl.training.callbacks import Diary
+
+        self._spec = spec
+        self._meter = meter
+        self._on_epoch = on_epoch
+        self._diary = Diary(self._epoch)
+        self._work: Work | None = None
+        self._timed_examples = 0
+
+    def fit(self) -> LightningModule:
+        """Counts, trains, scores and times the candidate; afterwards `result` is there."""
+        spec, diary = self._spec, self._diary
+        self._work = work = count_work(spec)
+        with prepared(spec):
+            module = build_module(spec, build_model(spec))
+            with Meter() as training:
+                _train(spec, module, diary)
+            score = _score(spec, diary)
+            running = self._running(module, training.tag())
+        trained = work.training_tag(diary.trained_examples, diary.steps, spec.batch_size) | training.tag()
+        prediction = work.prediction_tag() | running
+        self.result = self._result("complete", score=score, training=trained, prediction=prediction)
+        return module
+
+    def _running(self, module: LightningModule, training: PriceTag) -> PriceTag:
+        """What a prediction costs by the clock; too little for an energy meter, so the training's power tells."""
+        import torch
+
+        model = module.model
+        assert isinstance(model, torch.nn.Module)
+        try:
+            seconds, self._timed_examples = time_prediction(model, self._spec.data.input_shape)
+        except Exception:
+            _logger.debug("trial %d cannot be timed", self._spec.number, exc_info=True)
+            return PriceTag()
+        figures = {"wall_s": Figure(seconds, "measured", LATENCY)}
+        if "energy_wh" in training and training["wall_s"].value > 0:
+            per_s = training["energy_wh"].value / training["wall_s"].value
+            how = f"mean power of the training x latency ({training['energy_wh'].how})"
+            figures["energy_wh"] = Figure(per_s * seconds, "estimated", how)
+        return PriceTag(figures)
+
+    def failure(self, cause: str) -> TrialResult:
+        """What to say of a training that went wrong."""
+        prediction = self._work.prediction_tag() if self._work else PriceTag()
+        return self._result("failed", prediction=prediction, cause=" ".join(cause.split()))
+
+    def _result(self, status: Literal["complete", "failed"], **more: Any) -> TrialResult:
+        return TrialResult(
+            number=self._spec.number,
+            status=status,
+            history=self._diary.history,
+            work=self._work,
+            trained_examples=self._diary.trained_examples,
+            steps=self._diary.steps,
+            spent=self._spent(),
+            **{"score": None, "training": PriceTag(), **more},
+        )
+
+    def _epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        if self._on_epoch is not None:
+            self._on_epoch(epoch, metrics, self._spent())
+
+    def _spent(self) -> PriceTag:
+        """The price of the trial so far."""
+        measured = self._meter.tag()
+        if self._work is None:
+            # Without a count the model was never built, so nothing of it was computed.
+            return measured | PriceTag({"flops": Figure(0.0, "counted")})
+        diary = self._diary
+        trained = self._work.training_tag(diary.trained_examples, diary.steps, self._spec.batch_size)
+        predicted = self._work.prediction_tag() * (diary.validated_examples + self._timed_examples)
+        return (trained + predicted).only(SUMS) | measured
+
+
+def _train(spec: TrialSpec, module: LightningModule, diary: Diary) -> None:
     from automl.training.callbacks import UnbiasedRunningAverages
 
-    with _prepared(spec):
-        module = build_module(spec, build_model(spec))
-        trainer = _trainer(spec, [diary, UnbiasedRunningAverages()])
-        try:
-            trainer.fit(module, datamodule=build_datamodule(spec))
-        except SystemExit:
-            if diary.interrupted:
-                raise KeyboardInterrupt from None
-            raise
-    return module
+    trainer = make_trainer(spec, [diary, UnbiasedRunningAverages()])
+    try:
+        trainer.fit(module, datamodule=build_datamodule(spec))
+    except SystemExit:
+        if diary.interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _score(spec: TrialSpec, diary: Diary) -> float:
@@ -118,67 +197,3 @@ def _score(spec: TrialSpec, diary: Diary) -> float:
     if not diary.history or name not in diary.history[-1]:
         raise TrialError(f"task {spec.data.task} logged no finite {name}")
     return diary.history[-1][name]
-
-
-def _result(
-    spec: TrialSpec, diary: Diary, work: Work | None, meter: Meter, *, score: float | None = None, cause: str = ""
-) -> TrialResult:
-    trained = work.training(diary.trained_examples) if work else PriceTag()
-    # Without a count the model was never built, so nothing of it was computed.
-    flops = trained["flops"].value + work.prediction_flops * diary.validated_examples if work else 0.0
-    spent = PriceTag({**meter.tag(), "flops": Figure(flops, "counted", HOW)})
-    return TrialResult(
-        number=spec.number,
-        status="failed" if score is None else "complete",
-        score=score,
-        history=diary.history,
-        training=PriceTag() if score is None else PriceTag({**trained, **_seconds(spent)}),
-        prediction=work.prediction() if work else PriceTag(),
-        spent=spent,
-        parameters=work.parameters if work else None,
-        cause=" ".join(cause.split()),
-    )
-
-
-def _seconds(tag: PriceTag) -> dict[str, Figure]:
-    return {name: tag[name] for name in ("wall_s", "cpu_s")}
-
-
-@contextmanager
-def _prepared(spec: TrialSpec) -> Iterator[None]:
-    """Seeds and threads as the spec says; Lightning quiet; the Ctrl-C handler as it was, afterwards."""
-    import torch
-    from lightning.pytorch import seed_everything
-
-    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    torch.set_num_threads(spec.threads)
-    seed_everything(spec.seed, workers=True, verbose=False)
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        # Lightning ignores further Ctrl-C after the first, for good.
-        if main and handler is not None:
-            signal.signal(signal.SIGINT, handler)
-
-
-def _trainer(spec: TrialSpec, callbacks: list[Callback], **limits: Any) -> Trainer:
-    from lightning.pytorch import Trainer
-
-    return Trainer(
-        max_epochs=spec.epochs,
-        accelerator="auto",
-        devices=1,
-        callbacks=callbacks,
-        deterministic="warn",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **limits,
-    )

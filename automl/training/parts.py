@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from automl.errors import StudyError
 from automl.host import get_host
 from automl.parts import DataSource, Space, Task
-from automl.price.flops import Work, count
+from automl.price.flops import count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from lightning.pytorch import LightningDataModule, LightningModule
 
+    from automl.price.work import Work
     from automl.training.trial import TrialSpec
 
 WEIGHTS = "model.safetensors"
@@ -39,8 +40,12 @@ def build_datamodule(spec: TrialSpec) -> LightningDataModule:
 
 
 def count_work(spec: TrialSpec) -> Work:
-    """What the trial's model computes, counted before it exists."""
-    return count(functools.partial(build_model, spec), spec.data.input_shape)
+    """What the trial's model computes: by its space's own formula, or counted before the model exists."""
+    own = get_host().part(Space, spec.space).flops(spec.config, spec.data)
+    if own is not None:
+        return own
+    build, module = functools.partial(build_model, spec), functools.partial(build_module, spec)
+    return count(build, spec.data.input_shape, module=module)
 
 
 def load_model(spec: TrialSpec, folder: Path) -> torch.nn.Module:

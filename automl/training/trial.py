@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from automl.parts import Config, DataSpec
 from automl.price.tag import PriceTag
+from automl.price.work import Work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,9 @@ class TrialResult:
         training: Price of training the model once; empty when the trial failed.
         prediction: Price of one prediction; empty where it could not be counted.
         spent: Price of all that was done for the trial, its validation too; known for failed trials as well.
-        parameters: Trainable and other parameters of the model.
+        work: What the model computes; None where it could not be counted.
+        trained_examples: Examples that went through the model in training, one that was seen twice counting twice.
+        steps: Optimizer steps.
         cause: Why it failed, in a sentence; empty otherwise.
     """
 
@@ -69,16 +72,24 @@ class TrialResult:
     training: PriceTag
     prediction: PriceTag
     spent: PriceTag
-    parameters: int | None = None
+    work: Work | None = None
+    trained_examples: int = 0
+    steps: int = 0
     cause: str = ""
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of parameters of the model; None where it is not known."""
+        return self.work.parameters if self.work and self.work.parameters else None
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dict of JSON types."""
         tags = {name: getattr(self, name).to_json() for name in ("training", "prediction", "spent")}
-        return {**vars(self), **tags}
+        return {**vars(self), **tags, "work": self.work.to_json() if self.work else None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrialResult:
         """The inverse of `to_json`."""
         tags = {name: PriceTag.from_json(data[name]) for name in ("training", "prediction", "spent")}
-        return cls(**{**data, **tags})
+        work = Work.from_json(data["work"]) if data["work"] else None
+        return cls(**{**data, **tags, "work": work})

@@ -56,7 +56,15 @@ def test_search_prints_json_alone_on_stdout(tmp_path, capsys):
     assert len(outcome["test_opened"]) == 1
     assert outcome["front"][0]["test_accuracy"] > 0
     assert len(outcome["next"]) == 3
-    for name in ("front.csv", "front.html", "front.png", "trials.csv"):
+    for name in (
+        "front.csv",
+        "front.html",
+        "front.png",
+        "trials.csv",
+        "expected.csv",
+        "expected.png",
+        "price_tag.json",
+    ):
         assert (tmp_path / "digits-efficientnet-1" / "front" / name).stat().st_size > 0
 
 

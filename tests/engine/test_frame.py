@@ -17,9 +17,9 @@ def test_one_row_a_trial_with_columns_in_order(record, green):
     ]
     frame = trials_frame(records, green, "accuracy")
     assert list(frame.columns) == [
-        "trial", "status", "on_front", "accuracy", "lifetime_flops", "test_accuracy", "training_flops",
-        "prediction_flops", "parameters", "spent_wall_s", "spent_cpu_s", "spent_energy_wh", "label", "config.phi",
-        "config.normalizer", "config.learning_rate", "cause",
+        "trial", "status", "on_front", "accuracy", "lifetime_flops", "test_accuracy", "parameters",
+        "latency_ms", "training_flops", "prediction_flops", "spent_flops", "spent_wall_s", "spent_cpu_s",
+        "spent_energy_wh", "label", "config.phi", "config.normalizer", "config.learning_rate", "cause",
     ]  # fmt: skip
     assert frame["trial"].tolist() == [0, 1, 2]
     assert frame["status"].tolist() == ["complete", "failed", "complete"]

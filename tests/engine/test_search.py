@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from automl.price.energy import use_reader
 
 import automl
+from automl.engine.bill import factors
+from automl.engine.estimate import estimate
 from automl.engine.front import dominates
 from automl.engine.observer import Observer
+from automl.engine.resolve import resolve
 from automl.engine.store import held
 from automl.errors import StorageError, StudyError, TrialError, UsageError
 from automl.parts import Categorical
@@ -53,7 +57,10 @@ def test_only_the_front_is_tested_and_once(study):
 def test_the_bill_holds_all_trials(study):
     trials = sum(record.result.spent["flops"].value for record in study.records)
     tested = sum(record.result.prediction["flops"].value for record in study.front_records) * study.data.test_size
-    assert study.bill["flops"].value == trials + tested
+    settings = study.settings.model_copy(update={"study": None})
+    estimated = estimate(resolve(settings), 4).spent["flops"].value
+    assert estimated > 0
+    assert study.bill["flops"].value == pytest.approx(trials + tested + estimated, rel=1e-12)
     assert study.bill["wall_s"].value >= sum(record.result.spent["wall_s"].value for record in study.records)
 
 
@@ -180,6 +187,69 @@ def test_an_interruption_keeps_what_was_finished(toys, tmp_path):
     assert len(search(tmp_path, study="s").records) == 4
 
 
+def test_a_trial_that_was_cut_off_is_on_the_bill(toys, tmp_path):
+    class Impatient(Observer):
+        def epoch_finished(self, spec, epoch, metrics):
+            if (spec.number, epoch) == (1, 2):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, study="s", observers=[Impatient()], epochs=3, set={"width": "8,9"})
+    study = automl.open_study("s", tmp_path)
+    finished = study.records[0].result
+    settings = study.settings.model_copy(update={"study": None})
+    estimated = estimate(resolve(settings), 4).spent["flops"].value
+    cut_off = study.bill["flops"].value - finished.spent["flops"].value - estimated
+    assert len(study.records) == 1
+    # Two epochs of three, of a trial that is as large as the other or an eighth smaller or larger.
+    assert cut_off == pytest.approx(finished.spent["flops"].value * 2 / 3, rel=0.15)
+
+
+def test_a_figure_that_is_not_known_fails_the_trial(toys, tmp_path, monkeypatch):
+    monkeypatch.setattr("automl.training.fit.time_prediction", lambda *_: 1 / 0)
+    with pytest.raises(TrialError, match="latency_ms is not known of it"):
+        search(tmp_path, goal=["accuracy:max", "latency_ms:min"])
+
+
+def test_goals_can_be_named_one_by_one(toys, tmp_path):
+    study = search(tmp_path, goal=["parameters:min", "loss:min", "accuracy:max"], study="s")
+    assert [goal.metric for goal in study.goals] == ["loss", "accuracy", "parameters"]
+    for record in study.records:
+        last = record.result.history[-1]
+        assert record.values == (last["val_loss"], last["val_accuracy"], record.result.parameters)
+    assert automl.open_study("s", tmp_path).goals == study.goals
+
+
+def test_green_ai_s_factors_multiply_to_the_training_of_all_trials(study):
+    found = factors(study.records)
+    trained = sum(record.result.training["flops"].value for record in study.records)
+    assert found.trials == 4
+    assert found.examples == 2 * 64
+    assert found.flops == pytest.approx(trained)
+    assert found.example_flops * found.examples * found.trials == pytest.approx(trained)
+
+
+def test_rates_turn_energy_into_carbon_and_money(toys, tmp_path, energy_reader):
+    with use_reader(energy_reader):
+        study = search(tmp_path, carbon_g_per_kwh=500, usd_per_kwh=0.25)
+    for tag in (study.bill, study.records[0].result.training, study.records[0].result.prediction):
+        assert tag["carbon_g"].value == pytest.approx(tag["energy_wh"].value * 0.5)
+        assert tag["money_usd"].value == pytest.approx(tag["energy_wh"].value * 0.00025)
+
+
+def test_rent_is_money_without_energy(toys, tmp_path):
+    with use_reader(None):
+        study = search(tmp_path, usd_per_hour=3.6)
+    assert "energy_wh" not in study.bill
+    assert study.bill["money_usd"].value == pytest.approx(study.bill["wall_s"].value / 1000)
+
+
+def test_a_goal_of_energy_wants_a_meter(toys, tmp_path):
+    with use_reader(None), pytest.raises(UsageError, match="nothing here tells energy"):
+        search(tmp_path / "home", goal=["accuracy:max", "lifetime_energy_wh:min"])
+    assert not (tmp_path / "home").exists()
+
+
 def test_one_driver_at_a_time(study, tmp_path):
     with held(study.folder), pytest.raises(StudyError, match="being searched by process"):
         search(tmp_path, study="s", trials=5)
@@ -214,6 +284,18 @@ def test_a_home_that_cannot_be(toys, tmp_path):
         ({"batch_size": 65}, "64 training examples"),
         ({"trials": 0}, "'trials'"),
         ({"trails": 3}, "'trials'"),
+        ({"goal": ["accuracy:max"], "objective": "toy-green"}, "not both"),
+        ({"goal": ["accuracy"]}, "metric and a direction"),
+        ({"goal": ["accuracy:up"]}, "metric and a direction"),
+        ({"goal": ["acuracy:max"]}, "'accuracy'"),
+        ({"goal": ["accuracy:max", "accuracy:min"]}, "twice"),
+        ({"goal": ["accuracy:max", "latency_ms@:min"]}, "stands a device"),
+        ({"goal": ["accuracy:max", "training_flops@t4:min"]}, "stands a device"),
+        ({"goal": ["accuracy:max", "latency_ms@t4:min"]}, "no device"),
+        ({"goal": ["accuracy:max", "lifetime_carbon_g:min"]}, "--country"),
+        ({"goal": ["accuracy:max", "lifetime_money_usd:min"]}, "--usd-per-hour"),
+        ({"country": "Atlantis"}, "Atlantis"),
+        ({"objective": "toy-green:energy"}, "no variant"),
     ],
 )
 def test_bad_settings_leave_nothing_behind(toys, tmp_path, settings, words):

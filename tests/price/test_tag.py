@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl.price.tag import METHODS, UNITS, Figure, PriceTag, lifetime
+from automl.price.tag import METHODS, PEAKS, UNITS, Figure, PriceTag, lifetime
 
 amounts = st.floats(0, 1e15, allow_nan=False)
 factors = st.floats(0, 1e6, allow_nan=False)
 hows = st.sampled_from(["", "wall clock", "flop counter on the meta device", "TDP table"])
-figures = st.builds(Figure, amounts, st.sampled_from(METHODS), hows)
+lacks = st.lists(st.sampled_from(["aten::fft", "mine::scan"]), unique=True).map(lambda names: tuple(sorted(names)))
+years = st.none() | st.tuples(st.integers(2015, 2020), st.integers(2021, 2026))
+figures = st.builds(Figure, amounts, st.sampled_from(METHODS), hows, lacks, years)
 tags = st.builds(PriceTag, st.dictionaries(st.sampled_from(sorted(UNITS)), figures))
 
 
@@ -25,6 +27,7 @@ def alike(left, right):
         assert left[name].value == pytest.approx(right[name].value, rel=1e-9, abs=1e-9)
         assert left[name].method == right[name].method
         assert set(left[name].how.split("; ")) == set(right[name].how.split("; "))
+        assert (left[name].without, left[name].years) == (right[name].without, right[name].years)
 
 
 @given(tags, tags)
@@ -82,7 +85,8 @@ def test_total(listed):
     if not listed:
         assert len(total) == 0
     for name, figure in total.items():
-        assert figure.value == pytest.approx(math.fsum(tag[name].value for tag in listed), rel=1e-9)
+        values = [tag[name].value for tag in listed]
+        assert figure.value == pytest.approx(max(values) if name in PEAKS else math.fsum(values), rel=1e-9)
 
 
 @given(tags, tags, st.integers(0, 10**9))
@@ -90,13 +94,41 @@ def test_lifetime(training, prediction, predictions):
     price = lifetime(training, prediction, predictions)
     for name, figure in price.items():
         wanted = training[name].value + predictions * prediction[name].value
+        if name in PEAKS:
+            wanted = max(training[name].value, prediction[name].value)
         assert figure.value == pytest.approx(wanted, rel=1e-9)
+
+
+@given(tags, tags)
+def test_nothing_that_is_lacking_is_forgotten(a, b):
+    for name, figure in (a + b).items():
+        assert set(figure.without) == {*a[name].without, *b[name].without}
+
+
+@given(tags, tags)
+def test_the_years_of_a_sum_span_those_of_its_parts(a, b):
+    for name, figure in (a + b).items():
+        known = [year for part in (a[name], b[name]) for year in part.years or ()]
+        assert figure.years == ((min(known), max(known)) if known else None)
+
+
+@given(tags, st.floats(1, 1e6))
+def test_doing_it_again_takes_no_more_room(tag, factor):
+    for name in PEAKS:
+        assert (tag * factor).get(name) == tag.get(name)
+
+
+@given(tags, tags)
+def test_more_figures_for_the_same_thing(a, b):
+    both = a | b
+    assert set(both) == set(a) | set(b)
+    assert all(both[name] == (b if name in b else a)[name] for name in both)
 
 
 def test_a_word_on_how_is_said_once():
     half = Figure(1, "measured", "wall clock")
     other = Figure(2, "estimated", "pace of 8 batches")
-    assert (half + half + other + half).how == "wall clock; pace of 8 batches"
+    assert half.plus(half).plus(other).plus(half).how == "wall clock; pace of 8 batches"
 
 
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])

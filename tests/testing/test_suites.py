@@ -113,13 +113,25 @@ class Speechless(ToySpace):
 
 
 class Upside(ToyObjective):
-    def values(self, score, training, prediction, predictions):
-        return (-score, prediction["flops"].value)
+    def values(self, task, figures):
+        return (-figures["accuracy"], figures["prediction_flops"])
 
 
 class Infinite(ToyObjective):
-    def values(self, score, training, prediction, predictions):
-        return (score, math.inf)
+    def values(self, task, figures):
+        return (figures["accuracy"], math.inf)
+
+
+class Forgiving(ToyObjective):
+    """Takes what is not known for free."""
+
+    def values(self, task, figures):
+        return (figures.get("accuracy", 0.0), figures.get("lifetime_flops", 0.0))
+
+
+class Dreaming(ToyObjective):
+    def goals(self, task):
+        return (Goal(task.score, task.direction), Goal("lifetime_water_l", "minimize"))
 
 
 class Doubled(ToyObjective):
@@ -208,6 +220,7 @@ class Unscored(ToyTask):
         (TestToySpace, Speechless(), "test_the_description_is_a_few_words"),
         (TestToyObjective, Upside(), "test_better_is_better"),
         (TestToyObjective, Doubled(), "test_goals_are_sound"),
+        (TestToyObjective, Dreaming(), "test_what_it_reads_is_a_metric_or_a_price"),
         (TestToyData, Leaky(), "test_no_example_is_in_two_splits"),
         (TestToyData, Unseeded(), "test_the_seed_decides_the_order_alone"),
         (TestToyData, Sampled(), "test_the_seed_decides_the_order_alone"),
@@ -265,3 +278,9 @@ def test_a_figure_that_is_not_finite_is_caught():
 def test_the_plugin_object_is_what_the_suites_name():
     assert vars(sys.modules["automl.testing.toy"].PLUGIN).keys() >= {"automl_spaces", "automl_tasks"}
     assert toy_plugin().__name__ == "toy_plugin"
+
+
+def test_an_objective_for_which_the_unknown_is_free_is_caught():
+    wrong = type("Wrong", (TestToyObjective,), {"part": Forgiving()})()
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        wrong.test_what_is_not_known_is_an_error()

@@ -105,14 +105,18 @@ class TestSearched:
         assert metrics["bill_flops"] == searched.study.bill["flops"].value
         assert metrics["expected_flops"] > 0
         assert (metrics["trials"], metrics["failed_trials"]) == (10, 0)
-        assert "Price of the search" in tags["mlflow.note.content"]
+        for words in ("developing (10 trials)", "training (trial", "running (1,000 predictions)", "E x D x H"):
+            assert words in tags["mlflow.note.content"]
+        assert metrics["factor_h_trials"] == 10
 
     def test_the_parent_holds_the_front(self, searched, tmp_path):
         from mlflow.artifacts import download_artifacts
 
         run = searched.parent.info.run_id
         names = {item.path for item in searched.client.list_artifacts(run)}
-        assert names == {"front.csv", "front.html", "front.png", "trials.csv"}
+        assert names == {
+            "expected.csv", "expected.png", "front.csv", "front.html", "front.png", "price_tag.json", "trials.csv",
+        }  # fmt: skip
         folder = download_artifacts(
             run_id=run, dst_path=str(tmp_path), tracking_uri=f"sqlite:///{searched.home}/mlflow.db"
         )

@@ -6,8 +6,12 @@ import signal
 
 import pytest
 import torch
+from automl.price.energy import use_reader
 from torch import nn
 
+from automl.price.flops import multiply_add_flops
+from automl.price.work import Count, Work
+from automl.testing.toy import ToySpace
 from automl.training.fit import evaluate, run_trial
 from automl.training.parts import load_model
 from automl.training.trial import TrialResult, TrialSpec
@@ -57,18 +61,46 @@ def test_the_score_is_that_of_the_model_left_behind(spec, tmp_path):
 def test_the_price_counts_training_and_validation(spec, tmp_path):
     result = run_trial(spec, tmp_path)
     forward = 2 * (4 * 8 + 8 * 2)
-    assert result.prediction["flops"].value == forward
+    work = result.work
+    assert multiply_add_flops(work.prediction) == forward
     # Backward: gradients of both weights, and of the hidden layer; the input wants none.
-    assert result.training["flops"].value == 3 * 64 * (2 * forward + 2 * 8 * 2)
-    assert result.spent["flops"].value == result.training["flops"].value + 3 * 32 * forward
+    assert multiply_add_flops(work.training) == 2 * forward + 2 * 8 * 2
+    assert (result.trained_examples, result.steps) == (3 * 64, 3 * 4)
+    assert result.training["flops"].value == 3 * 64 * work.training.flops + 3 * 4 * work.update.flops
+    predicted = (result.spent["flops"].value - result.training["flops"].value) / work.prediction.flops
+    assert predicted == pytest.approx(round(predicted)), "validation and timing are whole predictions"
+    assert predicted > 3 * 32
     assert result.spent["wall_s"].method == "measured"
+
+
+def test_a_trial_tells_what_a_prediction_takes_by_the_clock(spec, tmp_path, energy_reader):
+    with use_reader(energy_reader):
+        result = run_trial(spec, tmp_path)
+    latency, energy = result.prediction["wall_s"], result.prediction["energy_wh"]
+    assert latency.method == "measured"
+    assert 0 < latency.value < result.spent["wall_s"].value
+    power = result.training["energy_wh"].value / result.training["wall_s"].value
+    assert energy.value == pytest.approx(power * latency.value)
+    assert energy.method == "estimated"
+
+
+def test_a_space_s_own_formula_goes_before_counting(spec, tmp_path, monkeypatch):
+    own = Work(Count(5.0), Count(11.0), Count(1.0), how="by hand")
+    monkeypatch.setattr(ToySpace, "flops", lambda *_: own)
+    result = run_trial(spec, tmp_path)
+    assert result.work == own
+    assert result.training["flops"].value == 3 * 64 * 11 + 3 * 4 * 1
+    assert result.training["flops"].how == "by hand"
 
 
 def test_metrics_come_by_epoch(spec, tmp_path):
     told = []
-    result = run_trial(spec, tmp_path, lambda epoch, metrics: told.append((epoch, metrics)))
-    assert [epoch for epoch, _ in told] == [1, 2, 3]
-    assert [metrics for _, metrics in told] == result.history
+    result = run_trial(spec, tmp_path, lambda *news: told.append(news))
+    assert [epoch for epoch, _, _ in told] == [1, 2, 3]
+    assert [metrics for _, metrics, _ in told] == result.history
+    bills = [spent["flops"].value for _, _, spent in told]
+    assert bills == sorted(bills)
+    assert 0 < bills[0] < bills[-1] < result.spent["flops"].value
     assert set(result.history[0]) == {"train_loss", "val_loss", "val_accuracy"}
 
 
@@ -84,7 +116,7 @@ def test_a_failure_has_a_cause_and_a_price(spec, tmp_path):
 def test_ctrl_c_is_no_failure_and_leaves_the_handler(spec, tmp_path):
     before = signal.getsignal(signal.SIGINT)
 
-    def interrupt(epoch, metrics):
+    def interrupt(epoch, metrics, spent):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

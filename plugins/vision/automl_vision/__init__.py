@@ -1,4 +1,4 @@
-"""Images: data sources, classification, EfficientNet."""
+"""Images: data sources, classification, EfficientNet, any model of timm."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import automl
 from automl_vision.classification import ImageClassification
 from automl_vision.digits import Digits
 from automl_vision.efficientnet import EfficientNet
+from automl_vision.timm_space import Timm
 
 AUTOML_API_VERSION = 1
 
@@ -24,5 +25,5 @@ def automl_tasks() -> list[automl.Task]:
 
 @automl.hookimpl
 def automl_spaces() -> list[automl.Space]:
-    """The space ``efficientnet``."""
-    return [EfficientNet()]
+    """The spaces ``efficientnet`` and ``timm``."""
+    return [EfficientNet(), Timm()]

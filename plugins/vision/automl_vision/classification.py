@@ -22,6 +22,7 @@ class ImageClassification(Task):
     summary = "one label an image; scored by accuracy"
     score = "accuracy"
     direction = "maximize"
+    metrics = ("accuracy", "loss")
 
     def module(self, model: torch.nn.Module, config: Config, spec: DataSpec) -> LightningModule:
         """The model with its loss, optimizer and metrics."""

@@ -11,6 +11,7 @@ from timm.models.efficientnet import EfficientNet
 from torch import nn
 from torch.nn import functional
 
+from automl.errors import UsageError
 from automl.training.swap import swap_normalizers
 from automl_vision.depthwise import quicken
 
@@ -84,3 +85,31 @@ def efficientnet(config: Config, spec: DataSpec, normalizer: Normalizer | None) 
     if normalizer is not None:
         swap_normalizers(body, normalizer)
     return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), quicken(body))
+
+
+def timm_model(name: str, channels: int, classes: int, resolution_px: int) -> nn.Module:
+    """An architecture of timm's, freshly initialised.
+
+    Args:
+        name: As timm calls it.
+        channels: Of the images.
+        classes: Number of logits.
+        resolution_px: Side of the images.
+
+    Raises:
+        UsageError: There is none of that name, or it does not take images of that side.
+    """
+    import timm
+
+    config = timm.models.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if not timm.is_model(name):
+        raise UsageError(f"timm knows no model named {name!r}.")
+    # Only models with a position for each patch want to know the side beforehand; the others refuse to be told.
+    fixed = {"img_size": resolution_px} if config is not None and config.fixed_input_size else {}
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=classes, **fixed)
+    except (AssertionError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"timm's {name} does not take {channels} x {resolution_px} x {resolution_px}: {error}"
+        ) from error
+    return model

@@ -1,0 +1,102 @@
+"""What a study has cost so far, kept in the study so that neither a crash nor a new sitting loses any of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from automl.price.tag import Figure, PriceTag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from automl.engine.record import Record
+    from automl.engine.study import Study
+    from automl.price.meter import Meter
+    from automl.price.tariff import Tariff
+
+KEEP_EVERY_S = 10.0
+"""Storing the bill takes the database some 20 ms; within a trial it is stored no more often than this."""
+
+COUNTED = ("flops", "moved_bytes")
+
+
+class Bill:
+    """Adds up one sitting of a study, on top of what earlier ones have cost.
+
+    Seconds, energy and memory are the meter's, which sees all that happens in the sitting: trials, the engine's own
+    work, the test. Operations are the sum of those counted of each piece of work, of a running trial too.
+
+    Args:
+        study: Where the bill is kept.
+        meter: Open since the sitting began.
+        tariff: Turns energy into carbon and money.
+        clock: Returns seconds.
+    """
+
+    def __init__(self, study: Study, meter: Meter, tariff: Tariff, clock: Callable[[], float] = time.monotonic) -> None:
+        self._study = study
+        self._meter = meter
+        self._tariff = tariff
+        self._clock = clock
+        self._before = study.bill
+        self._done = PriceTag({"flops": Figure(0.0, "counted"), "moved_bytes": Figure(0.0, "counted")})
+        self._running: PriceTag | None = None
+        self._kept = clock()
+
+    def add(self, spent: PriceTag) -> None:
+        """Takes in a finished piece of work and stores the bill."""
+        self._done = _sum(self._done, spent)
+        self._running = None
+        self.keep()
+
+    def running(self, spent: PriceTag) -> None:
+        """Notes what the running trial has cost until now; stored from time to time, lest a kill lose it."""
+        self._running = spent
+        if self._clock() - self._kept >= KEEP_EVERY_S:
+            self.keep()
+
+    def keep(self) -> None:
+        """Stores the bill."""
+        counted = self._done if self._running is None else _sum(self._done, self._running)
+        sitting = self._tariff.price(counted | self._meter.tag())
+        self._study.keep_bill((self._before + sitting) if self._before else sitting)
+        self._kept = self._clock()
+
+
+def _sum(done: PriceTag, spent: PriceTag) -> PriceTag:
+    """Operations of both; what one of them does not know is unknown of the sum."""
+    return done.only(COUNTED) + spent.only(COUNTED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Factors:
+    """Green AI's equation Cost(R) = E * D * H (Schwartz et al. 2019, equation 1), for the training of a study.
+
+    Attributes:
+        example_flops: E, FLOPs of training on one example, the mean over all examples of all trials.
+        examples: D, examples that one trial is trained on, an example seen twice counting twice; the mean.
+        trials: H, experiments made: every trial, failed ones too.
+        flops: Their product, the training of all trials.
+    """
+
+    example_flops: float
+    examples: float
+    trials: int
+    flops: float
+
+
+def factors(records: Sequence[Record]) -> Factors | None:
+    """E, D and H of the finished trials; None where nothing was trained or not all of it was counted."""
+    trained = [record for record in records if record.result.trained_examples]
+    examples = sum(record.result.trained_examples for record in trained)
+    if not examples or any(record.result.work is None for record in trained):
+        return None
+    flops = 0.0
+    for record in trained:
+        result = record.result
+        assert result.work is not None
+        tag = result.work.training_tag(result.trained_examples, result.steps, record.spec.batch_size)
+        flops += tag["flops"].value
+    return Factors(flops / examples, examples / len(records), len(records), flops)
