@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from automl.price.tag import PriceTag
     from automl.price.work import Work
 
+ELSEWHERE = ("wall_s", "energy_wh", "carbon_g", "money_usd")
+"""What depends on the device."""
+
 EPILOG = """\b
 Examples:
   automl price digits-efficientnet-1/best --device raspberry-pi-4,t4
@@ -65,6 +68,8 @@ def command(  # noqa: PLR0913 - click gives every option by name
     work = known or count_work(candidate.spec)
     tags = columns(candidate, work, pricer, predictions)
     elsewhere = {device: pricer.on_device(work, device) for device in devices}
+    misfits = [text for device in devices if (text := pricer.misfit(work, device))]
+    problems = [*misfits, *pricer.tariff.problems]
     if as_json:
         print_json(
             {
@@ -72,11 +77,12 @@ def command(  # noqa: PLR0913 - click gives every option by name
                 "spec": candidate.spec.to_json(),
                 **{name: tag.to_json() for name, tag in tags.items()},
                 "devices": {device: tag.to_json() for device, tag in elsewhere.items()},
+                "problems": problems,
                 "work": work.to_json(),
             }
         )
     else:
-        _print(candidate, tags, elsewhere, pricer, predictions)
+        _print(candidate, tags, elsewhere, problems, predictions)
 
 
 def columns(candidate: Candidate, work: Work, pricer: Pricer, predictions: int | None) -> dict[str, PriceTag]:
@@ -102,7 +108,7 @@ def _print(
     candidate: Candidate,
     tags: dict[str, PriceTag],
     elsewhere: dict[str, PriceTag],
-    pricer: Pricer,
+    problems: list[str],
     predictions: int | None,
 ) -> None:
     from rich.text import Text
@@ -125,7 +131,9 @@ def _print(
     console.print(price_tag_table(shown))
     if elsewhere:
         console.print()
-        console.print(price_tag_table({f"one prediction on {name}": tag for name, tag in elsewhere.items()}))
+        predicted = {name: tag.only(ELSEWHERE) for name, tag in elsewhere.items()}
+        console.print(price_tag_table({f"one prediction on {name}": tag for name, tag in predicted.items()}))
+        shown |= predicted
     console.print()
-    for line in [*price.notes({**shown, **elsewhere}), *pricer.tariff.problems]:
+    for line in [*price.notes(shown), *problems]:
         console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)

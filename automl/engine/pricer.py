@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from automl.price.calibration import find_device
 from automl.price.named import NamedFigures, split
-from automl.price.roofline import price_on
+from automl.price.roofline import misfit, price_on
 from automl.price.tariff import tariff
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ class Pricer:
         # The rent that was given is this machine's; a device's own rent includes its power.
         power = dataclasses.replace(self.tariff, usd_per_h=None)
         return power.price(tag) | tag
+
+    def misfit(self, work: Work, device: str) -> str:
+        """Why the model cannot run on a device, in a sentence; empty when it can, or nobody knows."""
+        return misfit(find_device(device, self._home), work)
 
     def figures(self, result: TrialResult, score: str) -> NamedFigures:
         """All that is known of a trial, by name."""

@@ -51,8 +51,8 @@ def amount(quantity: str, figure: Figure) -> str:
 
 
 def notes(tags: Mapping[str, PriceTag]) -> list[str]:
-    """How each figure was obtained, a line a quantity; what is missing from it; and what is not known at all."""
-    lines = []
+    """How each figure was obtained and what is missing from it; quantities that have the same to say share a line."""
+    lines: dict[str, list[str]] = {}
     for quantity in shown(tags):
         figures = [tag[quantity] for tag in tags.values() if quantity in tag]
         ways: dict[str, list[str]] = {}
@@ -63,8 +63,8 @@ def notes(tags: Mapping[str, PriceTag]) -> list[str]:
         without = sorted({name for figure in figures for name in figure.without})
         if without:
             text += f" · not in it, for want of a formula: {', '.join(without)}"
-        lines.append(f"{units.title(quantity)} - {text}")
-    return lines
+        lines.setdefault(text, []).append(units.title(quantity))
+    return [f"{', '.join(names)} - {text}" for text, names in lines.items()]
 
 
 def factors_sentence(records: list[Record]) -> str:

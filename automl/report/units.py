@@ -24,6 +24,12 @@ FRACTIONS = {
 _WORDS = {"flops": "FLOPs", "cpu": "CPU", "gpu": "GPU", "val": "validation"}
 _SUFFIXES = {"flops": "FLOPs", "s": "s", "ms": "ms", "wh": "Wh", "g": "g", "usd": "USD", "bytes": "B"}
 _COUNTED = "parameters"
+_BYTES = {
+    "moved": ["bytes", "moved"],
+    "model": ["model", "size"],
+    "activation": ["activation", "memory"],
+    "memory": ["peak", "memory"],
+}
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _PROSE_FROM_S = 2 * _MINUTE
 
@@ -123,10 +129,8 @@ def title(name: str) -> str:
         words.pop()
         if known == "s" and words[-1] not in {"time", "latency", "duration"}:
             words.append("time")
-        if words == ["moved"]:
-            words = ["bytes", "moved"]
-        if words == ["model"]:
-            words.append("size")
+    if known == "B" and words:
+        words = [*words[:-1], *_BYTES.get(words[-1], [words[-1]])]
     text = " ".join(_WORDS.get(word, word) for word in words if word)
     return f"{text} on {device}" if device else text
 

@@ -143,7 +143,7 @@ class _Run:
         figures = {"wall_s": Figure(seconds, "measured", LATENCY)}
         if "energy_wh" in training and training["wall_s"].value > 0:
             per_s = training["energy_wh"].value / training["wall_s"].value
-            how = f"mean power of the training x latency ({training['energy_wh'].how})"
+            how = f"{training['energy_wh'].how}; of a prediction: mean power of the training x latency"
             figures["energy_wh"] = Figure(per_s * seconds, "estimated", how)
         return PriceTag(figures)
 
