@@ -9,6 +9,9 @@ import click
 
 from automl.cli.arguments import json_option
 
+MOST_CHOICES = 12
+"""Choices of a dimension that a table lists."""
+
 
 @click.command("spaces")
 @click.argument("name", required=False)
@@ -36,7 +39,9 @@ def command(name: str | None, data: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [[d["name"], d["kind"], d["range"], d["default"], d["limits"], d["summary"]] for d in found["dimensions"]]
+    rows = [
+        [d["name"], d["kind"], d["range"], d["default"], _short(d["limits"]), d["summary"]] for d in found["dimensions"]
+    ]
     console = stdout_console()
     console.print(_table(["dimension", "kind", "searched", "default", "allowed", "is"], rows))
     console.print(
@@ -71,6 +76,13 @@ def _describe(dimension: Any) -> dict[str, Any]:
     kind = type(dimension).__name__.lower()
     span = f"{dimension.low:g}..{dimension.high:g}{scale}"
     return {"kind": kind, **fields, "range": span, "limits": f"{low:g}..{high:g}"}
+
+
+def _short(allowed: str) -> str:
+    """The first of many choices; programs get them all with ``--json``."""
+    choices = allowed.split(", ")
+    more = len(choices) - MOST_CHOICES
+    return allowed if more <= 0 else f"{', '.join(choices[:MOST_CHOICES])} and {more} more"
 
 
 def _table(heads: list[str], rows: list[list[Any]]) -> Any:

@@ -53,7 +53,7 @@ def rapl(powercap: Path = Path("/sys/class/powercap")) -> Iterator[Check]:
     """Whether the kernel shows the processor's energy counters."""
     counters = sorted(powercap.glob("intel-rapl*/energy_uj"))
     if not counters:
-        yield Check("energy counters", "ok", "no RAPL, as in most virtual machines: energy cannot be measured here")
+        yield Check("energy counters", "ok", "no RAPL, as in most virtual machines: energy is estimated, not measured")
     elif any(os.access(counter, os.R_OK) for counter in counters):
         yield Check("energy counters", "ok", f"RAPL, {len(counters)} domains")
     else:

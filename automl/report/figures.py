@@ -213,7 +213,8 @@ def _plotly_div(picture: Scene, goals: Sequence[Goal], title: str) -> str:
         yaxis=_plotly_axis(picture.y),
     )
     text: str = figure.to_html(
-        full_html=False, include_plotlyjs=True, include_mathjax=False, div_id="front", default_height="min(85vh, 50rem)",
+        full_html=False, include_plotlyjs=True, include_mathjax=False, div_id="front",
+        default_height="min(85vh, 50rem)",
         # Since plotly 7 there is a button that sends the data to its maker unless it is turned off.
         config={
             "displaylogo": False, "responsive": True, "showSendToCloud": False,
