@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import pytest
 from automl.cli import run
 from automl.doctor import Check, examine, torch_pair
 from automl.doctor.home import databases, writable_home
-from automl.doctor.machine import cores, memory, rapl
+from automl.doctor.machine import cores, memory
+from automl.doctor.meters import meters
 from automl.doctor.software import packages, plugins, requirements
 from automl.doctor.torch_pair import torch_and_gpu, wanted_torch
 from automl.host import Host
@@ -246,21 +246,35 @@ class TestMachine:
     def test_memory_without_proc(self, tmp_path):
         assert "GB available" in only(memory(tmp_path, tmp_path / "none")).found
 
-    def test_no_rapl(self, tmp_path):
-        check = only(rapl(tmp_path))
-        assert check.status == "ok"
-        assert "estimated, not measured" in check.found
 
-    def test_rapl(self, tmp_path, monkeypatch):
-        for name in ("intel-rapl:0", "intel-rapl:0:0"):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "energy_uj").write_text("1")
-        assert only(rapl(tmp_path)).found == "RAPL, 2 domains"
-        # root, as whom tests may run, may read everything
-        monkeypatch.setattr(os, "access", lambda path, mode: False)
-        check = only(rapl(tmp_path))
-        assert check.status == "warn"
-        assert check.remedy.startswith(f"sudo chmod a+r {tmp_path}/intel-rapl*/energy_uj")
+class TestMeters:
+    def probe(self, monkeypatch, found):
+        monkeypatch.setattr("automl.doctor.meters._probe", lambda: found)
+        return only(meters())
+
+    def test_an_estimate_is_well_and_says_why_it_is_none_better(self, monkeypatch):
+        found = {"method": "estimated", "how": "a model", "problems": ["NVIDIA: no GPU.", "RAPL: no counters."]}
+        check = self.probe(monkeypatch, found)
+        assert check.status == "ok"
+        assert check.found == "estimated: a model. NVIDIA: no GPU. RAPL: no counters."
+
+    def test_counters_that_only_root_may_read_can_be_opened(self, monkeypatch):
+        problem = "RAPL: only root may read it; `sudo chmod a+r FILE` lets everybody, until the next boot."
+        check = self.probe(monkeypatch, {"method": "estimated", "how": "a model", "problems": [problem]})
+        assert (check.status, check.remedy) == ("warn", "sudo chmod a+r FILE")
+
+    def test_none_is_told(self, monkeypatch):
+        assert self.probe(monkeypatch, {"problems": ["It is off."]}).found.endswith("It is off.")
+        assert self.probe(monkeypatch, {"error": "no module"}).found.endswith("no module")
+
+    def test_a_real_probe(self):
+        check = only(meters())
+        assert check.status in {"ok", "warn"}
+        assert check.found.startswith(("measured: ", "estimated: "))
+
+    def test_a_probe_that_dies_is_told(self, monkeypatch):
+        monkeypatch.setattr("automl.doctor.meters.PROBE", "raise RuntimeError('out of luck')")
+        assert "out of luck" in only(meters()).found
 
 
 class TestHome:
@@ -360,7 +374,7 @@ class TestCommand:
         assert set(checks["home"]) == {"name", "status", "found", "remedy"}
         assert checks["torch"]["found"] == "2.14.1"
         assert checks[torch_pair.NAME]["status"] == "ok"
-        wanted = {"python", "automl-host", "cores", "memory", "gpu", "energy counters", "home", "plugins"}
+        wanted = {"python", "automl-host", "cores", "memory", "gpu", "energy meter", "home", "plugins"}
         assert wanted <= set(checks)
 
     def test_exit_code_is_zero_when_nothing_fails(self, toys, tmp_path, monkeypatch, capsys):

@@ -28,15 +28,18 @@ def command(study: str, trial: str, epochs: int | None, output: Path | None, hom
     from automl.api import open_study
     from automl.cli.console import print_json, stdout_console
     from automl.errors import TrialError
-    from automl.report.units import metric, si
+    from automl.price import energy
+    from automl.report.units import metric
     from automl.training.fit import run_trial
 
     opened = open_study(study, home)
     record = find_trial(opened, trial)
     spec = dataclasses.replace(record.spec, epochs=epochs or record.spec.epochs)
     folder = output or opened.trial_folder(record.number) / f"again-{spec.epochs}-epochs"
+    energy.warm_up()
     with _bar(spec.epochs) as advance:
         result = run_trial(spec, folder, advance)
+    result = opened.pricer.complete(result)
     if result.score is None:
         raise TrialError(f"Training failed: {result.cause}.")
     same = spec.epochs == record.spec.epochs and result.score == record.result.score
@@ -60,7 +63,8 @@ def command(study: str, trial: str, epochs: int | None, output: Path | None, hom
     console = stdout_console()
     console.print(f"Trial {record.number} of {opened.name}, {spec.epochs} epochs: {record.label}")
     console.print(f"Validation {opened.score} {metric(name, result.score)} ({remark}).")
-    spent = ", ".join(si(result.spent[key].value, unit) for key, unit in (("wall_s", "s"), ("flops", "FLOPs")))
+    known = [name for name in ("wall_s", "flops", "energy_wh", "carbon_g") if name in result.spent]
+    spent = ", ".join(metric(name, result.spent[name].value) for name in known)
     console.print(f"Spent {spent}. The model is in {folder}.")
 
 
@@ -90,6 +94,6 @@ def _bar(epochs: int) -> Any:
 
         with Progress(console=stderr_console(), transient=True) as progress:
             task = progress.add_task("training", total=epochs)
-            yield lambda epoch, _metrics: progress.update(task, completed=epoch)
+            yield lambda epoch, *_news: progress.update(task, completed=epoch)
 
     return shown()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from automl.doctor import home as homes
 from automl.doctor import machine, software, torch_pair
+from automl.doctor import meters as energy_meters
 from automl.doctor.check import Check
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def examine(home: Path, host: Host) -> Iterator[Check]:
         torch_pair.torch_and_gpu,
         machine.cores,
         machine.memory,
-        machine.rapl,
+        energy_meters.meters,
         lambda: homes.writable_home(home),
         lambda: homes.databases(home),
         lambda: software.plugins(host),

@@ -1,4 +1,4 @@
-"""Checks of the machine: cores, memory, energy counters."""
+"""Checks of the machine: cores, memory."""
 
 from __future__ import annotations
 
@@ -47,15 +47,3 @@ def _read(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-def rapl(powercap: Path = Path("/sys/class/powercap")) -> Iterator[Check]:
-    """Whether the kernel shows the processor's energy counters."""
-    counters = sorted(powercap.glob("intel-rapl*/energy_uj"))
-    if not counters:
-        yield Check("energy counters", "ok", "no RAPL, as in most virtual machines: energy is estimated, not measured")
-    elif any(os.access(counter, os.R_OK) for counter in counters):
-        yield Check("energy counters", "ok", f"RAPL, {len(counters)} domains")
-    else:
-        remedy = f"sudo chmod a+r {powercap}/intel-rapl*/energy_uj   (until the next boot)"
-        yield Check("energy counters", "warn", "RAPL is there, but only root may read it", remedy)
