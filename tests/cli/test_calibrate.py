@@ -39,3 +39,10 @@ def test_a_damaged_calibration_is_replaced(tmp_path, capsys):
 def test_threads_are_a_positive_number(threads, capsys):
     assert run(["calibrate", "--threads", threads]) == 2
     assert "--threads" in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_to_is_told_before_measuring(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("automl.price.measure.calibrate", lambda *_, **__: pytest.fail("it measured"))
+    assert run(["calibrate", "--home", str(tmp_path / "file" / "home")]) == 4
+    assert "cannot be written to" in capsys.readouterr().err

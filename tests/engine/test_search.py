@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from automl.price.energy import use_reader
 
 import automl
 from automl.engine.bill import factors
@@ -16,6 +15,7 @@ from automl.engine.resolve import resolve
 from automl.engine.store import held
 from automl.errors import StorageError, StudyError, TrialError, UsageError
 from automl.parts import Categorical
+from automl.price.energy import use_reader
 from automl.testing.toy import ToySpace
 
 

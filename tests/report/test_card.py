@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from automl.price.energy import use_reader
 from huggingface_hub import ModelCard
 
 import automl
+from automl.price.energy import use_reader
 from automl.report.card import model_card
 
 

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 import torch
-from automl.price.energy import use_reader
 from torch import nn
 
+from automl.price.energy import use_reader
 from automl.price.flops import multiply_add_flops
 from automl.price.work import Count, Work
 from automl.testing.toy import ToySpace
