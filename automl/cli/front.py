@@ -15,17 +15,21 @@ from automl.cli.arguments import device_option, home_option, json_option
 @json_option
 @device_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a column a figure and a dimension.")
+@click.option("--pick", "way", type=click.Choice(["best", "knee", "cheapest"]), help="Name one trial, and say why.")
+@click.option("--min-score", type=float, help="With --pick: leave out trials of a worse score.")
 @click.option("--expected", is_flag=True, help="Show the expected best score by budget as well.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the front into FILE.png or FILE.html."
 )
-def command(
+def command(  # noqa: PLR0913 - click gives every option by name
     *,
     study: str,
     home: Path,
     as_json: bool,
     as_csv: bool,
     expected: bool,
+    way: str | None,
+    min_score: float | None,
     plot: Path | None,
     devices: tuple[str, ...],
 ) -> None:
@@ -39,6 +43,8 @@ def command(
         raise UsageError("--json and --csv exclude each other.")
     if expected and (as_json or as_csv):
         raise UsageError("--expected is for people; programs find the curve in the study's front/expected.csv.")
+    if min_score is not None and way is None:
+        raise UsageError("--min-score goes with --pick.")
     opened = open_study(study, home)
     opened.pricer.check_devices(f"latency_ms@{device}" for device in devices)
     if plot is not None:
@@ -46,7 +52,9 @@ def command(
         if draw is None:
             raise UsageError(f"{plot} must end in .png or .html.")
         draw(opened.records, opened.goals, plot)
-    if as_json:
+    if way is not None:
+        outcome.print_pick(opened, way, min_score, as_json=as_json)
+    elif as_json:
         outcome.print_front_json(opened, devices)
     elif as_csv:
         click.echo(opened.front.to_csv(index=False), nl=False)

@@ -65,6 +65,20 @@ def print_front(study: Study, devices: Sequence[str] = ()) -> None:
         _print_bill(console, study)
 
 
+def print_pick(study: Study, way: str, min_score: float | None, *, as_json: bool) -> None:
+    """Prints one trial of the front and why it is the one."""
+    from automl.cli.console import print_json, stdout_console
+    from automl.report.reason import reason
+
+    record = study.pick(way, min_score=min_score)
+    why = reason(record, study.front_records, study.goals, way, min_score)
+    if as_json:
+        row = next(row for row in outcome(study)["front"] if row["trial"] == record.number)
+        print_json({"study": study.name, "pick": way, "why": why, **row})
+    else:
+        stdout_console().print(why, highlight=False, markup=False)
+
+
 def print_expected(study: Study) -> None:
     """Prints the expected best score after so many trials, and what these cost."""
     from automl.cli.console import stdout_console

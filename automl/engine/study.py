@@ -9,6 +9,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.pick import pick
 from automl.engine.pricer import Pricer
 from automl.engine.record import Record, front
 from automl.engine.settings import Settings
@@ -179,16 +180,17 @@ class Study:
         Raises:
             UsageError: No trial reaches it, or none succeeded.
         """
-        records = self.front_records
-        if not records:
+        return self.pick("best" if min_score is None else "cheapest", min_score=min_score)
+
+    def pick(self, way: str, *, min_score: float | None = None) -> Record:
+        """One trial of the front: ``best``, ``cheapest`` or ``knee``, among those that reach `min_score`.
+
+        Raises:
+            UsageError: There is no such way, no trial reaches the score, or none succeeded.
+        """
+        if not self.front_records:
             raise UsageError(f"Study {self.name!r} has no trial that succeeded.")
-        sign = 1 if self.goals[0].direction == "maximize" else -1
-        if min_score is None:
-            return max(records, key=lambda record: sign * record.values[0] if record.values else 0)
-        for record in records:
-            if record.values and sign * record.values[0] >= sign * min_score:
-                return record
-        raise UsageError(f"No trial of study {self.name!r} reaches {self.goals[0].metric} {min_score:g}.")
+        return pick(self.front_records, self.goals, way, min_score)
 
     def predict(self, number: int, path: Path) -> list[dict[str, Any]]:
         """What the model of a trial makes of the examples in a file.

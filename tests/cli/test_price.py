@@ -124,3 +124,17 @@ def test_bad_input_is_told(cli, words, cause):
     code, _, err = cli("price", *words)
     assert code == 2
     assert cause in err
+
+
+def test_one_trial_of_the_front_and_why(cli, study):
+    for way in ("best", "knee", "cheapest"):
+        code, out, _ = cli("front", "s", "--pick", way)
+        assert code == 0
+        assert out.startswith(f"Trial {study.pick(way).number} ")
+    code, out, _ = cli("front", "s", "--pick", "cheapest", "--min-score", "0", "--json")
+    found = json.loads(out)
+    assert found["trial"] == study.pick("cheapest").number
+    assert found["why"].startswith("Trial")
+    assert cli("front", "s", "--pick", "best", "--min-score", "1.5")[0] == 2
+    assert cli("front", "s", "--min-score", "0.5")[0] == 2
+    assert cli("price", "s/knee")[0] == 0
