@@ -13,8 +13,11 @@ import click
 from automl.engine.narrow import split_assignments
 from automl.engine.settings import RATES, Settings, load_file
 
-MULTIPLE: dict[Any, str] = {dict[str, str]: "NAME=VALUE", tuple[str, ...]: "METRIC:max|min"}
-"""Types of settings that an option gives a bit at a time, and what a bit looks like."""
+MULTIPLE = (dict[str, str], tuple[str, ...])
+"""Types of settings that an option gives a bit at a time."""
+
+METAVARS = {"narrow": "NAME=VALUE", "goals": "METRIC:max|min", "budget": "AMOUNT", "time": "TIME", "trials": "N|+N"}
+"""What the value of an option looks like, where its type does not say it."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +37,7 @@ def settings_options(function: F) -> F:
             default=None,
             multiple=multiple,
             envvar=f"AUTOML_{public.upper().replace('-', '_')}",
-            metavar=MULTIPLE.get(field.annotation),
+            metavar=METAVARS.get(name),
             help=text,
         )
         function = option(function)
@@ -83,6 +86,8 @@ def _type(annotation: Any) -> Any:
     if annotation in MULTIPLE:
         return str
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    if str in kinds:
+        return str
     for kind in (float, int, Path):
         if kind in kinds:
             return click.Path(path_type=Path, file_okay=False) if kind is Path else kind

@@ -118,6 +118,7 @@ def outcome(study: Study) -> dict[str, Any]:
         "price_tag": {heading: tag.to_json() for heading, tag in price_columns(study).items()},
         "factors": factors_json(study),
         "test_opened": study.test_openings,
+        "stopped": study.stopped,
         "next": next_commands(study),
     }
 
@@ -164,6 +165,10 @@ def _print_bill(console: Console, study: Study) -> None:
     for line in [*price.notes(tags), *study.pricer.tariff.problems, price.factors_sentence(study.records)]:
         if line:
             console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
+    if sentence := price.expectation_sentence(study.optuna.user_attrs.get("expected"), study.bill):
+        console.print(Text(sentence, style="dim"), soft_wrap=not console.is_terminal)
+    if study.stopped:
+        console.print(f"\nStopped early: {study.stopped}.", highlight=False, markup=False)
     openings = len(study.test_openings)
     if openings > 1:
         console.print(f"\nThe test split was opened {openings} times; its scores flatter a little.")

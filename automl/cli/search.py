@@ -60,7 +60,7 @@ def _dry_run(settings: Any, *, as_json: bool) -> None:
     from automl.errors import TrialError
 
     plan = resolve(settings)
-    expected = estimate(plan, plan.settings.trials)
+    expected = estimate(plan, plan.settings.most_trials(0))
     if expected is None:
         raise TrialError("None of the candidates tried could be built and trained for a step; see `automl doctor`.")
     if as_json:

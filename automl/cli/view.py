@@ -91,6 +91,8 @@ class LiveView(Observer):
     def trial_started(self, spec: TrialSpec, label: str) -> None:
         """Names the running trial."""
         self._epochs = 0.0
+        # A budget may go further than was expected.
+        self._total = max(self._total, self._done + 1)
         self._note = f"trial {spec.number}: {label}"
         self._advance()
 

@@ -7,10 +7,11 @@ import dataclasses
 import itertools
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
+from automl.engine.settings import MOST_TRIALS, TRIALS
 from automl.price.tag import Figure, PriceTag
 from automl.training.trial import TrialSpec
 
@@ -41,8 +42,12 @@ class Estimate:
     high_s: float
     spent: PriceTag = dataclasses.field(default_factory=PriceTag)
 
+    def to_json(self) -> dict[str, Any]:
+        """A dict of JSON types, without what the estimate itself has cost."""
+        return {"trials": self.trials, "tag": self.tag.to_json(), "low_s": self.low_s, "high_s": self.high_s}
 
-def estimate(plan: Plan, trials: int) -> Estimate | None:
+
+def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate | None:
     """Prices a few random candidates and times a few training steps of some of them.
 
     Operations are counted for every sampled candidate; seconds a trial are interpolated between those timed, as a
@@ -50,7 +55,8 @@ def estimate(plan: Plan, trials: int) -> Estimate | None:
 
     Args:
         plan: The search.
-        trials: Trials still to come.
+        trials: Trials still to come, unless the budget ends the search before.
+        bill: What the study has cost until now.
 
     Returns:
         The estimate; None when none of the sampled candidates could be built, which the search will report.
@@ -66,6 +72,13 @@ def estimate(plan: Plan, trials: int) -> Estimate | None:
         return None
     seconds = [_interpolate(flop, points) for flop in flops]
     mean, spread = statistics.fmean(seconds), statistics.pstdev(seconds)
+    mean_trial = PriceTag({"wall_s": Figure(mean, "estimated"), "flops": Figure(statistics.fmean(flops), "estimated")})
+    affordable = plan.budget.affords(bill or PriceTag(), mean_trial)
+    if affordable is not None:
+        trials = min(trials, affordable)
+    elif trials >= MOST_TRIALS // 2:
+        # A budget of energy or money cannot be held against seconds and operations: nobody knows how far it goes.
+        trials = TRIALS
     # Two errors: of a mean over few random candidates, and of timing a few steps on a machine with other work.
     error = math.hypot(spread * math.sqrt(1 / len(counted) + 1 / max(1, trials)), 0.2 * mean)
     how = f"{len(counted)} random candidates counted, {len(points)} of them timed for {STEPS} steps"

@@ -7,6 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING
 
+from automl.engine.budget import Budget
 from automl.engine.goals import check_figures, chosen_objective
 from automl.engine.narrow import Choices, Range, parse_narrowing
 from automl.engine.pricer import Pricer
@@ -37,6 +38,7 @@ class Plan:
         goals: What is to be made large or small.
         narrowing: The user's wishes by dimension.
         pricer: Carbon and money of figures, prices on other devices.
+        budget: What the study may cost.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Plan:
     goals: tuple[Goal, ...]
     narrowing: dict[str, Choices | Range]
     pricer: Pricer
+    budget: Budget
 
 
 def resolve(settings: Settings, host: Host | None = None) -> Plan:
@@ -69,6 +72,8 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     task = host.part(Task, data.task)
     check_figures(objective.reads(task), task, pricer.tariff)
     pricer.check_devices(objective.reads(task))
+    budget = Budget.of(settings.time, settings.budget)
+    check_figures((f"lifetime_{quantity}" for quantity in budget.limits), task, pricer.tariff)
     narrowing = parse_narrowing(settings.narrow, space.dimensions(data), space.name)
     chosen = settings.model_copy(
         update={
@@ -82,7 +87,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     )
     if chosen.batch_size and chosen.batch_size > data.train_size:
         raise UsageError(f"A batch of {chosen.batch_size} is more than the {data.train_size} training examples.")
-    return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing, pricer)
+    return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing, pricer, budget)
 
 
 def cores() -> int:

@@ -12,6 +12,7 @@ from automl.engine.bill import Bill
 from automl.engine.estimate import Estimate, estimate
 from automl.engine.record import Record
 from automl.engine.resolve import BATCH_SIZE, Plan
+from automl.engine.settings import TRIALS
 from automl.engine.store import DATABASE, database_error, held, prepare_home
 from automl.engine.strategy import Proposer, make_sampler
 from automl.engine.study import Study
@@ -91,14 +92,20 @@ class Search:
     def _run(self, study: Study) -> None:
         self._forget_unfinished(study)
         self._tell(lambda observer: observer.opened(study))
-        remaining = max(0, self._plan.settings.trials - len(study.records))
-        expected = self._estimate(remaining)
+        made = len(study.records)
+        remaining = max(0, self._plan.settings.most_trials(made) - made)
+        reason = self._over_budget(study, remaining) if made and remaining else ""
+        expected = self._estimate(remaining, study.bill) if not reason else None
         if expected is not None:
             self._bill.add(expected.spent)
-        self._tell(lambda observer: observer.prepared(study, expected, remaining))
+            study.keep("expected", {**expected.to_json(), "before": study.bill.to_json()})
+        coming = expected.trials if expected else min(remaining, TRIALS)
+        self._tell(lambda observer: observer.prepared(study, expected, 0 if reason else coming))
         proposer = self._proposer(study)
-        reason = ""
-        for _ in range(remaining):
+        for number in range(remaining):
+            # One trial there must be, or what was spent until here has bought nothing.
+            if study.records and (reason := self._over_budget(study, remaining - number)):
+                break
             proposal = proposer.ask()
             if proposal is None:
                 reason = "every candidate of the space has been tried"
@@ -112,10 +119,19 @@ class Search:
             causes = "; ".join(sorted({record.result.cause for record in study.records})[:3])
             raise TrialError(f"No trial of study {study.name!r} succeeded: {causes}.")
         self._test(study)
+        study.keep("stopped", reason)
         self._tell(lambda observer: observer.finished(study, reason))
 
-    def _estimate(self, remaining: int) -> Estimate | None:
-        return estimate(self._plan, remaining) if remaining else None
+    def _estimate(self, remaining: int, bill: PriceTag) -> Estimate | None:
+        return estimate(self._plan, remaining, bill) if remaining else None
+
+    def _over_budget(self, study: Study, remaining: int) -> str:
+        """Why the purse is empty, and what was still to come; empty while there is something in it."""
+        spent = self._plan.budget.spent(study.bill)
+        if not spent:
+            return ""
+        more = f"{remaining} more trials were asked for" if self._plan.settings.trials else "with more it would go on"
+        return f"{spent}; {more}"
 
     def _proposer(self, study: Study) -> Proposer:
         # The sampler's draws continue with another seed when a study goes on, instead of repeating the first ones.
@@ -168,6 +184,7 @@ class Search:
     def _check_energy(self) -> None:
         """Raises UsageError when a goal is made of energy and nothing here can tell it."""
         figures = self._plan.objective.reads(self._plan.task)
+        figures = (*figures, *(f"lifetime_{quantity}" for quantity in self._plan.budget.limits))
         wanted = [name for name in figures if "energy" in name or named.needs_rate(name)]
         wanted = [name for name in wanted if not named.split(name)[1]]
         rented = self._plan.settings.usd_per_hour is not None

@@ -8,6 +8,7 @@ from typing import Any, Self
 import pydantic
 import yaml
 
+from automl.engine.budget import parse_budget, parse_time_s
 from automl.errors import UsageError, near_names
 
 RATES = ("country", "carbon_g_per_kwh", "usd_per_kwh", "usd_per_hour")
@@ -15,6 +16,12 @@ RATES = ("country", "carbon_g_per_kwh", "usd_per_kwh", "usd_per_hour")
 
 IDENTITY = ("space", "objective", "goals", "data", "narrow", "epochs", "batch_size", "predictions", "seed", *RATES)
 """Settings that say what a study is about. A study goes on only under the same; the others may change."""
+
+
+TRIALS = 24
+"""Candidates of a search that is told neither a number nor a budget."""
+
+MOST_TRIALS = 100_000
 
 
 class Settings(pydantic.BaseModel):
@@ -36,7 +43,19 @@ class Settings(pydantic.BaseModel):
         alias="set",
         description="Fix or narrow a dimension: NAME=VALUE, NAME=A,B,C or NAME=LO..HI. May be repeated.",
     )
-    trials: int = pydantic.Field(24, ge=1, le=100_000, description="Candidates to train, failed ones included.")
+    trials: int | str | None = pydantic.Field(
+        None,
+        description="Candidates to train, failed ones included; +N for N more than the study has. "
+        f"{TRIALS} when left out, or what the budget affords.",
+    )
+    time: str | None = pydantic.Field(
+        None, description="Wall time the study may take, such as 90s, 10m or 2h; the trial in flight is finished."
+    )
+    budget: tuple[str, ...] = pydantic.Field(
+        (),
+        description="What the study may cost: 5Wh, 2USD, 100gCO2e or 1e15FLOPs; the first limit reached ends it. "
+        "May be repeated.",
+    )
     epochs: int = pydantic.Field(25, ge=1, le=100_000, description="Passes over the training split, each candidate.")
     batch_size: int | None = pydantic.Field(
         None, ge=1, le=1_000_000, description="Examples in a training step; 128, or all there are, when left out."
@@ -77,6 +96,43 @@ class Settings(pydantic.BaseModel):
         if not isinstance(value, dict):
             return value
         return {name: ",".join(map(_text, v)) if isinstance(v, list | tuple) else _text(v) for name, v in value.items()}
+
+    @pydantic.field_validator("trials", mode="before")
+    @classmethod
+    def _number_or_more(cls, value: Any) -> Any:
+        """A whole number, or ``+N`` for N more, as a text."""
+        more = isinstance(value, str) and value.strip().startswith("+")
+        try:
+            number = value if value is None or type(value) is int else int(str(value).strip())
+        except ValueError:
+            raise ValueError("input should be an integer, or +N for N more") from None
+        if number is not None and not 1 <= number <= MOST_TRIALS:
+            raise ValueError(f"input should be greater than or equal to 1 and at most {MOST_TRIALS}")
+        return f"+{number}" if more else number
+
+    @pydantic.field_validator("time")
+    @classmethod
+    def _a_time(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_time_s(value)
+        return value
+
+    @pydantic.field_validator("budget")
+    @classmethod
+    def _amounts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_budget(text)
+        return value
+
+    def most_trials(self, made: int) -> int:
+        """Candidates the study may have in all, when it has `made` so many already."""
+        if self.trials is None:
+            return MOST_TRIALS if self.time or self.budget else TRIALS
+        return made + int(self.trials) if isinstance(self.trials, str) else self.trials
+
+    def new_trials(self) -> int | None:
+        """Candidates of a new study; None where the budget alone ends it."""
+        return None if self.trials is None and (self.time or self.budget) else self.most_trials(0)
 
     def identity(self) -> dict[str, Any]:
         """The settings that say what the study is about."""

@@ -82,7 +82,9 @@ class Study:
             made.set_metric_names([f"log10_{goal.metric}" if goal.log else goal.metric for goal in plan.goals])
         kept = {
             "format": FORMAT,
-            "settings": settings.model_copy(update={"study": name}).model_dump(mode="json", exclude={"home"}),
+            "settings": settings.model_copy(update={"study": name, "trials": settings.new_trials()}).model_dump(
+                mode="json", exclude={"home"}
+            ),
             "data": plan.data.to_json(),
             "goals": [vars(goal) for goal in plan.goals],
             "score": plan.task.score,
@@ -227,6 +229,11 @@ class Study:
     def bill(self) -> PriceTag:
         """What the study has cost so far: all trials, failed ones too, and the engine's own work."""
         return PriceTag.from_json(self.optuna.user_attrs.get("bill", {}))
+
+    @property
+    def stopped(self) -> str:
+        """Why the last sitting ended before all its trials were made; empty when it did not."""
+        return str(self.optuna.user_attrs.get("stopped", ""))
 
     @property
     def test_scores(self) -> dict[int, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.engine.bill import factors
 from automl.price.tag import PEAKS, SUMS, PriceTag
@@ -65,6 +65,24 @@ def notes(tags: Mapping[str, PriceTag]) -> list[str]:
             text += f" · not in it, for want of a formula: {', '.join(without)}"
         lines.setdefault(text, []).append(units.title(quantity))
     return [f"{', '.join(names)} - {text}" for text, names in lines.items()]
+
+
+def expectation_sentence(expected: Mapping[str, Any] | None, bill: PriceTag) -> str:
+    """What the last sitting of a study was expected to cost, beside what it did cost; empty where nothing was expected.
+
+    Args:
+        expected: As the study keeps it: the estimate as JSON, and under ``before`` the bill when it was made.
+        bill: What the study has cost by now.
+    """
+    if not expected:
+        return ""
+    tag, before = PriceTag.from_json(expected["tag"]), PriceTag.from_json(expected["before"])
+    took = {name: bill[name].value - (before[name].value if name in before else 0.0) for name in tag if name in bill}
+    low, high = units.si(expected["low_s"], "s"), units.si(expected["high_s"], "s")
+    wanted = f"{units.metric('wall_s', tag['wall_s'].value)} ({low} to {high}) and "
+    wanted += f"{units.metric('flops', tag['flops'].value)} for {expected['trials']} trials"
+    spent = " and ".join(units.metric(name, took[name]) for name in ("wall_s", "flops") if name in took)
+    return f"Expected beforehand: {wanted}. It took {spent}, the test at the end included."
 
 
 def factors_sentence(records: list[Record]) -> str:
