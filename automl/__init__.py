@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from automl.errors import AutoMLError, StorageError, StudyError, TrialError, UsageError
     from automl.hookspecs import API_VERSION, hookimpl
     from automl.host import Host, use_host
-    from automl.parts import DataSource, DataSpec, Device, Normalizer, Objective, Part, Space, Task
+    from automl.parts import DataSource, DataSpec, Device, Normalizer, Objective, Part, Space, Strategy, Task
 
     __version__: str
 
@@ -31,6 +31,7 @@ __all__ = [
     "Part",
     "Space",
     "StorageError",
+    "Strategy",
     "Study",
     "StudyError",
     "Task",
@@ -49,7 +50,17 @@ _HOMES = {
     "automl.errors": ("AutoMLError", "StorageError", "StudyError", "TrialError", "UsageError"),
     "automl.hookspecs": ("API_VERSION", "hookimpl"),
     "automl.host": ("Host", "use_host"),
-    "automl.parts": ("DataSource", "DataSpec", "Device", "Normalizer", "Objective", "Part", "Space", "Task"),
+    "automl.parts": (
+        "DataSource",
+        "DataSpec",
+        "Device",
+        "Normalizer",
+        "Objective",
+        "Part",
+        "Space",
+        "Strategy",
+        "Task",
+    ),
 }
 """Where each name is defined."""
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from automl.parts import DataSource, Device, Normalizer, Objective, Space, Task
+    from automl.parts import DataSource, Device, Normalizer, Objective, Space, Strategy, Task
 
 PROJECT = "automl"
 """Name of the entry-point group and of pluggy's project."""
@@ -137,4 +137,21 @@ def automl_devices() -> list[Device]:
                     overhead_s=5e-6, tdp_w=70,
                 )
             ]
+    """
+
+
+@hookspec
+def automl_strategies() -> list[Strategy]:
+    """Strategies this plugin brings: how candidates are proposed and which of them earn more training.
+
+    Takes no arguments. Returns a list of `automl.parts.Strategy`; a price is in the unit of the study's purse, a rung
+    an index. An exception is reported by distribution and leaves this plugin's strategies out.
+
+    Example::
+
+        @automl.hookimpl
+        def automl_strategies():
+            from .pareto import Pareto
+
+            return [Pareto()]
     """

@@ -15,7 +15,7 @@ import pluggy
 
 from automl import hookspecs
 from automl.errors import UsageError, unknown_name
-from automl.parts import DataSource, Device, Normalizer, Objective, Part, Space, Task
+from automl.parts import DataSource, Device, Normalizer, Objective, Part, Space, Strategy, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +29,7 @@ HOOKS: dict[str, type[Part]] = {
     "automl_normalizers": Normalizer,
     "automl_objectives": Objective,
     "automl_devices": Device,
+    "automl_strategies": Strategy,
 }
 """The kind of part each hook returns."""
 
@@ -134,7 +135,7 @@ class Host:
         return sorted((part for part in found if isinstance(part, kind)), key=lambda part: part.name)
 
     def part(self, kind: type[P], name: str) -> P:
-        """The part of that kind and name.
+        """The part of that kind and name, or the variant meant by ``NAME:TEXT``.
 
         Raises:
             UsageError: There is none; the message lists the near names.
@@ -142,6 +143,11 @@ class Host:
         for part in self.parts(kind):
             if part.name == name:
                 return part
+        stem, colon, text = name.partition(":")
+        if colon and (kind, stem) in self._parts:
+            found = self.part(kind, stem).variant(text)
+            assert isinstance(found, kind)
+            return found
         raise unknown_name(kind.kind, name, (part.name for part in self.parts(kind)))
 
     def preferred(self, kind: type[P]) -> P:

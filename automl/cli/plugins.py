@@ -9,8 +9,6 @@ import click
 from automl.cli.arguments import json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import Console
 
     from automl.host import Host, Plugin, Problem
@@ -48,8 +46,7 @@ def _listing(host: Host) -> dict[str, Any]:
 
 def _part(part: Part) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": part.kind, "name": part.name, "summary": part.summary}
-    variants = _variants(part)
-    return {**described, "variants": dict(variants)} if variants else described
+    return {**described, "variants": dict(part.variants)} if part.variants else described
 
 
 def _print(host: Host, console: Console) -> None:
@@ -81,16 +78,10 @@ def _print_plugin(plugin: Plugin, console: Console) -> None:
     table.add_column(overflow="fold")
     for part in plugin.parts:
         table.add_row(f"  {part.kind}", Text(part.name, style="cyan"), Text(part.summary))
-        for name, meaning in _variants(part).items():
+        for name, meaning in part.variants.items():
             table.add_row("", Text(f"{part.name}:{name}", style="cyan"), Text(meaning))
     console.print(table if plugin.parts else "  no parts")
     console.print()
-
-
-def _variants(part: Part) -> Mapping[str, str]:
-    from automl.parts import Objective
-
-    return part.variants if isinstance(part, Objective) else {}
 
 
 def _print_problems(title: str, color: str, problems: list[Problem], console: Console) -> None:

@@ -67,9 +67,7 @@ def chosen_objective(host: Host, name: str | None, goals: Sequence[str]) -> Obje
         return NamedGoals(goals)
     if not name:
         return host.preferred(Objective)
-    stem, colon, variant = name.partition(":")
-    objective = host.part(Objective, stem)
-    return objective.variant(variant) if colon else objective
+    return host.part(Objective, name)
 
 
 def check_figures(names: Iterable[str], task: Task, tariff: Tariff) -> None:

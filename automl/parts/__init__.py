@@ -5,7 +5,9 @@ from automl.parts.data_source import DataSource, DataSpec
 from automl.parts.device import Device
 from automl.parts.normalizer import Normalizer
 from automl.parts.objective import Goal, Objective
+from automl.parts.recorded import RecordedSpace, Recording
 from automl.parts.space import Categorical, Config, Dimension, Float, Integer, Space, Trial
+from automl.parts.strategy import Outcome, Point, Problem, Searcher, Step, Strategy
 from automl.parts.task import Task
 
 __all__ = [
@@ -20,8 +22,16 @@ __all__ = [
     "Integer",
     "Normalizer",
     "Objective",
+    "Outcome",
     "Part",
+    "Point",
+    "Problem",
+    "RecordedSpace",
+    "Recording",
+    "Searcher",
     "Space",
+    "Step",
+    "Strategy",
     "Task",
     "Trial",
 ]

@@ -6,7 +6,6 @@ import abc
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from automl.errors import UsageError
 from automl.parts.base import Part
 
 if TYPE_CHECKING:
@@ -40,22 +39,9 @@ class Objective(Part, abc.ABC):
       (`automl.price.tag.UNITS`), a lifetime being one training and the predictions of a life
     - ``latency_ms``, ``parameters``, ``model_bytes``, ``activation_bytes`` of the model when it predicts one example
     - ``latency_ms@DEVICE``, ``prediction_Q@DEVICE`` and ``lifetime_Q@DEVICE``: predicting on a device of the catalogue
-
-    Attributes:
-        variants: What may follow the name after a colon, and what it means: ``{"energy": "..."}`` for ``green:energy``.
     """
 
     kind: ClassVar[str] = "objective"
-    variants: ClassVar[Mapping[str, str]] = {}
-
-    def variant(self, text: str) -> Objective:
-        """The objective meant by ``NAME:TEXT``; its own `name` is that whole text.
-
-        Raises:
-            UsageError: There is no such variant.
-        """
-        known = ", ".join(f"{self.name}:{name}" for name in self.variants) or "it has none"
-        raise UsageError(f"Objective {self.name!r} has no variant {text!r}; known: {known}.")
 
     @abc.abstractmethod
     def goals(self, task: Task) -> tuple[Goal, ...]:
