@@ -11,21 +11,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from automl.api import open_study, search
+    from automl.engine.engine import Engine
     from automl.engine.study import Study
     from automl.errors import AutoMLError, StorageError, StudyError, TrialError, UsageError
     from automl.hookspecs import API_VERSION, hookimpl
     from automl.host import Host, use_host
-    from automl.parts import DataSource, DataSpec, Device, Normalizer, Objective, Part, Space, Strategy, Task
+    from automl.parts import (
+        Categorical,
+        DataSource,
+        DataSpec,
+        Device,
+        Float,
+        Goal,
+        Integer,
+        Normalizer,
+        Objective,
+        Part,
+        Space,
+        Strategy,
+        Task,
+    )
 
     __version__: str
 
 __all__ = [
     "API_VERSION",
     "AutoMLError",
+    "Categorical",
     "DataSource",
     "DataSpec",
     "Device",
+    "Engine",
+    "Float",
+    "Goal",
     "Host",
+    "Integer",
     "Normalizer",
     "Objective",
     "Part",
@@ -46,14 +66,19 @@ __all__ = [
 
 _HOMES = {
     "automl.api": ("open_study", "search"),
+    "automl.engine.engine": ("Engine",),
     "automl.engine.study": ("Study",),
     "automl.errors": ("AutoMLError", "StorageError", "StudyError", "TrialError", "UsageError"),
     "automl.hookspecs": ("API_VERSION", "hookimpl"),
     "automl.host": ("Host", "use_host"),
     "automl.parts": (
+        "Categorical",
         "DataSource",
         "DataSpec",
         "Device",
+        "Float",
+        "Goal",
+        "Integer",
         "Normalizer",
         "Objective",
         "Part",

@@ -38,16 +38,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def find_trial(study: Study, text: str) -> Record:
-    """The trial a person means: its number, or ``best``, ``knee``, ``cheapest``.
+    """The trial a person means: its number, ``7@3`` for trial 7 after 3 epochs, or ``best``, ``knee``, ``cheapest``.
 
     Raises:
         UsageError: There is none of that number, or the text is neither.
     """
     from automl.engine.pick import WAYS
-    from automl.errors import UsageError
 
-    if text in WAYS:
-        return study.pick(text)
-    if not text.isdecimal():
-        raise UsageError(f"{text!r} is no trial: give its number, or 'best', 'knee' or 'cheapest'.")
-    return study.record(int(text))
+    return study.pick(text) if text in WAYS else study.record(text)

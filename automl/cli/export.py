@@ -16,7 +16,7 @@ from automl.cli.arguments import find_trial, home_option
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to make.")
 @home_option
 def command(study: str, trial: str, kind: str, output: Path | None, home: Path) -> None:
-    """Write the model of TRIAL of STUDY ('best' for the best) to a file.
+    """Write the model of TRIAL of STUDY ('best' for the best, 7@3 for trial 7 after 3 epochs) to a file.
 
     safetensors holds the weights and, in its metadata, the spec that builds the model. onnx holds the whole model; it
     is run under onnxruntime and must give the same outputs within 1e-4 before it is written. A model card with scores,
@@ -30,8 +30,8 @@ def command(study: str, trial: str, kind: str, output: Path | None, home: Path) 
 
     opened = open_study(study, home)
     record = find_trial(opened, trial)
-    path = output or Path(f"{opened.name}-{record.number}.{kind}")
-    export(record.spec, opened.trial_folder(record.number), kind, path)
+    path = output or Path(f"{opened.name}-{record.name}.{kind}")
+    export(record.spec, opened.step_folder(record.spec), kind, path)
     card = write_text(path.with_name(f"{path.name}.md"), model_card(opened, record, path))
     size = f"{path.stat().st_size / 1e6:.2f} MB"
     stdout_console().print(f"Wrote {path} ({size}) and its model card {card}.", highlight=False, soft_wrap=True)

@@ -46,7 +46,7 @@ def print_front(study: Study, devices: Sequence[str] = ()) -> None:
     console = stdout_console()
     records = study.front_records
     what = "front" if len(study.goals) > 1 else "best trial"
-    console.print(f"\n[bold]The {what} of {study.name}[/]: {len(records)} of {len(study.records)} trials\n")
+    console.print(f"\n[bold]The {what} of {study.name}[/]: {len(records)} of {_counted(study)}\n")
     extra = [f"{name}@{device}" for device in devices for name in DEVICE_FIGURES]
     table = front_table(
         study.records, study.goals, study.score, extra, lambda record: study.pricer.figures(record.result, study.score)
@@ -73,7 +73,11 @@ def print_pick(study: Study, way: str, min_score: float | None, *, as_json: bool
     record = study.pick(way, min_score=min_score)
     why = reason(record, study.front_records, study.goals, way, min_score)
     if as_json:
-        row = next(row for row in outcome(study)["front"] if row["trial"] == record.number)
+        row = next(
+            row
+            for row in outcome(study)["front"]
+            if (row["trial"], row["epochs"]) == (record.number, record.spec.last_epoch)
+        )
         print_json({"study": study.name, "pick": way, "why": why, **row})
     else:
         stdout_console().print(why, highlight=False, markup=False)
@@ -111,8 +115,10 @@ def outcome(study: Study) -> dict[str, Any]:
         "folder": str(study.folder),
         "settings": study.settings.model_dump(mode="json", by_alias=True),
         "goals": [vars(goal) for goal in study.goals],
-        "trials": len(records),
+        "trials": study.trial_count,
+        "steps": len(records),
         "failed": sum(record.result.status == "failed" for record in records),
+        "unpaid": study.unpaid,
         "front": [_plain(row) for row in study.front.to_dict(orient="records")],
         "bill": study.bill.to_json(),
         "price_tag": {heading: tag.to_json() for heading, tag in price_columns(study).items()},
@@ -143,7 +149,7 @@ def factors_json(study: Study) -> dict[str, Any] | None:
 
 def next_commands(study: Study) -> list[str]:
     """The three commands one would want after a search."""
-    best = study.best().number
+    best = study.best().name
     home = "" if str(study.home) == "runs" else f" --home {study.home}"
     return [
         f"automl front {study.name} --plot front.png{home}",
@@ -167,11 +173,21 @@ def _print_bill(console: Console, study: Study) -> None:
             console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     if sentence := price.expectation_sentence(study.optuna.user_attrs.get("expected"), study.bill):
         console.print(Text(sentence, style="dim"), soft_wrap=not console.is_terminal)
+    if study.unpaid:
+        counts = "; ".join(f"{count} {reason}" for reason, count in study.unpaid.items())
+        console.print(f"\nRejected unpaid: {counts}.", highlight=False, markup=False)
     if study.stopped:
         console.print(f"\nStopped early: {study.stopped}.", highlight=False, markup=False)
     openings = len(study.test_openings)
     if openings > 1:
         console.print(f"\nThe test split was opened {openings} times; its scores flatter a little.")
+
+
+def _counted(study: Study) -> str:
+    """How many candidates there were and how often one of them was stopped, in words."""
+    trials, steps = study.trial_count, len(study.records)
+    counted = f"{trials} trial{'' if trials == 1 else 's'}"
+    return counted if steps == trials else f"{steps} models; {counted} were begun"
 
 
 def _print_next(console: Console, study: Study) -> None:

@@ -16,7 +16,9 @@ from automl.cli.arguments import find_trial, home_option, json_option
 @home_option
 @json_option
 def command(study: str, trial: str, input: Path, home: Path, as_json: bool) -> None:  # noqa: A002
-    """Predict with the model of TRIAL of STUDY ('best' for the best) from the file INPUT.
+    """Predict with the model of TRIAL of STUDY from the file INPUT.
+
+    TRIAL may be 'best', or 7@3 for trial 7 after 3 epochs.
 
     What INPUT may be is the data source's business: for images a picture, or a .npy array of pixels in [0, 1].
     """
@@ -25,9 +27,17 @@ def command(study: str, trial: str, input: Path, home: Path, as_json: bool) -> N
 
     opened = open_study(study, home)
     record = find_trial(opened, trial)
-    predictions = opened.predict(record.number, input)
+    predictions = opened.predict(record.name, input)
     if as_json:
-        print_json({"study": opened.name, "trial": record.number, "input": str(input), "predictions": predictions})
+        print_json(
+            {
+                "study": opened.name,
+                "trial": record.number,
+                "epochs": record.spec.last_epoch,
+                "input": str(input),
+                "predictions": predictions,
+            }
+        )
         return
     console = stdout_console()
     for prediction in predictions:

@@ -20,10 +20,10 @@ from automl.cli.arguments import find_trial, home_option, json_option
 @home_option
 @json_option
 def command(study: str, trial: str, epochs: int | None, output: Path | None, home: Path, as_json: bool) -> None:
-    """Train TRIAL of STUDY again from its spec, to the same score.
+    """Train TRIAL of STUDY again from its spec, to the same score; 7@3 for trial 7 after 3 epochs.
 
     The study and its bill stay as they are. With the epochs of the search a damaged or missing model of the trial is
-    mended.
+    mended; with --epochs a trial that was stopped is trained to its end.
     """
     from automl.api import open_study
     from automl.cli.console import print_json, stdout_console
@@ -34,21 +34,23 @@ def command(study: str, trial: str, epochs: int | None, output: Path | None, hom
 
     opened = open_study(study, home)
     record = find_trial(opened, trial)
-    spec = dataclasses.replace(record.spec, epochs=epochs or record.spec.epochs)
-    folder = output or opened.trial_folder(record.number) / f"again-{spec.epochs}-epochs"
+    spec = dataclasses.replace(record.spec, from_rung=None)
+    if epochs:
+        spec = dataclasses.replace(spec, epochs=epochs, rung=None)
+    folder = output or opened.trial_folder(record.number) / f"again-{spec.last_epoch}-epochs"
     energy.warm_up()
-    with _bar(spec.epochs) as advance:
+    with _bar(spec.last_epoch) as advance:
         result = run_trial(spec, folder, advance)
     result = opened.pricer.complete(result)
     if result.score is None:
         raise TrialError(f"Training failed: {result.cause}.")
-    same = spec.epochs == record.spec.epochs and result.score == record.result.score
+    same = (spec.epochs, spec.rung) == (record.spec.epochs, record.spec.rung) and result.score == record.result.score
     if same:
-        _mend(opened.trial_folder(record.number), folder)
+        _mend(opened.step_folder(record.spec), folder)
     outcome: dict[str, Any] = {
         "study": opened.name,
         "trial": record.number,
-        "epochs": spec.epochs,
+        "epochs": spec.last_epoch,
         "score": result.score,
         "searched_score": record.result.score,
         "same_score": same,
@@ -61,7 +63,7 @@ def command(study: str, trial: str, epochs: int | None, output: Path | None, hom
     name = f"val_{opened.score}"
     remark = "the same as in the search" if same else f"{metric(name, record.result.score)} in the search"
     console = stdout_console()
-    console.print(f"Trial {record.number} of {opened.name}, {spec.epochs} epochs: {record.label}")
+    console.print(f"Trial {record.name} of {opened.name}, {spec.last_epoch} epochs: {record.label}")
     console.print(f"Validation {opened.score} {metric(name, result.score)} ({remark}).")
     known = [name for name in ("wall_s", "flops", "energy_wh", "carbon_g") if name in result.spent]
     spent = ", ".join(metric(name, result.spent[name].value) for name in known)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from automl.engine.observer import Observer
+from automl.engine.rungs import OFF, parse_rungs
 from automl.report.units import si
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ class LiveView(Observer):
         self._task = self._progress.add_task("", total=None, count="", left="")
         self._note = "Counting and timing a few candidates ..."
         self._study: Study | None = None
-        self._done = self._total = 0
-        self._epochs = 0.0
+        self._total = 0
+        self._begun = 0
+        self._epochs = self._epochs_before = 0
+        self._expected_epochs = 1.0
         self._started = 0.0
         self._expected_s: float | None = None
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, transient=True)
@@ -76,8 +79,10 @@ class LiveView(Observer):
         """Says what it will cost."""
         self._study = study
         self._total = remaining
+        rungs = parse_rungs(study.settings.rungs or OFF, study.settings.epochs or 1)
+        self._expected_epochs = max(1.0, remaining * rungs[-1] * (estimate.share if estimate else 1.0))
         settings = study.settings
-        past = f", going on after {len(study.records)} trials" if study.records else ""
+        past = f", going on after {study.trial_count} trials" if study.records else ""
         self._console.print(
             f"[bold]{study.name}[/]: space {settings.space}, objective {settings.objective}, data {settings.data}{past}"
         )
@@ -90,21 +95,23 @@ class LiveView(Observer):
 
     def trial_started(self, spec: TrialSpec, label: str) -> None:
         """Names the running trial."""
-        self._epochs = 0.0
-        # A budget may go further than was expected.
-        self._total = max(self._total, self._done + 1)
-        self._note = f"trial {spec.number}: {label}"
+        self._from = spec.from_rung or 0
+        if not self._from:
+            self._begun += 1
+            # A budget may go further than was expected.
+            self._total = max(self._total, self._begun)
+        self._note = f"trial {spec.number} to {spec.last_epoch} of {spec.epochs} epochs: {label}"
         self._advance()
 
     def epoch_finished(self, spec: TrialSpec, epoch: int, metrics: dict[str, float]) -> None:
         """Moves the bar."""
-        self._epochs = epoch / spec.epochs
+        self._epochs = epoch - self._from
         self._advance()
 
     def trial_finished(self, study: Study, record: Record) -> None:
         """Adds a row."""
-        self._done += 1
-        self._epochs = 0.0
+        self._epochs_before += record.spec.last_epoch - self._from
+        self._epochs = 0
         self._advance()
 
     def testing(self, study: Study, count: int) -> None:
@@ -124,7 +131,8 @@ class LiveView(Observer):
             self._console.print(self._table(len(self._study.records)))
 
     def _advance(self) -> None:
-        share = (self._done + self._epochs) / self._total if self._total else 1.0
+        # How many trials go on from their rungs shows only as it happens: until the end the bar is never full.
+        share = min(0.99, (self._epochs_before + self._epochs) / self._expected_epochs) if self._total else 1.0
         elapsed = self._clock() - self._started
         left = ""
         if share > 0 and self._total:
@@ -133,7 +141,7 @@ class LiveView(Observer):
             expected = pace if self._expected_s is None else share * pace + (1 - share) * self._expected_s
             left = f"about {si(max(0.0, expected * (1 - share)), 's')} left"
         self._progress.update(
-            self._task, total=1.0, completed=share, count=f"{self._done} of {self._total} trials", left=left
+            self._task, total=1.0, completed=share, count=f"{self._begun} of {self._total} trials", left=left
         )
 
     def _draw(self) -> RenderableType:

@@ -6,11 +6,12 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from automl.price.tag import Figure, PriceTag
+from automl.price.tag import SUMS, Figure, PriceTag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from automl.engine.budget import Budget
     from automl.engine.record import Record
     from automl.engine.study import Study
     from automl.price.meter import Meter
@@ -28,46 +29,63 @@ class Bill:
     Seconds, energy and memory are the meter's, which sees all that happens in the sitting: trials, the engine's own
     work, the test. Operations are the sum of those counted of each piece of work, of a running trial too.
 
+    Where trainings are looked up nothing is metered: the bill says what they did cost when they were recorded.
+
     Args:
         study: Where the bill is kept.
-        meter: Open since the sitting began.
+        meter: Open since the sitting began; None where trainings are looked up.
         tariff: Turns energy into carbon and money.
         clock: Returns seconds.
     """
 
-    def __init__(self, study: Study, meter: Meter, tariff: Tariff, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, study: Study, meter: Meter | None, tariff: Tariff, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._study = study
         self._meter = meter
         self._tariff = tariff
         self._clock = clock
         self._before = study.bill
-        self._done = PriceTag({"flops": Figure(0.0, "counted"), "moved_bytes": Figure(0.0, "counted")})
+        counted = PriceTag({"flops": Figure(0.0, "counted"), "moved_bytes": Figure(0.0, "counted")})
+        self._done: PriceTag | None = None if meter is None else counted
         self._running: PriceTag | None = None
         self._kept = clock()
 
+    @property
+    def total(self) -> PriceTag:
+        """What the study has cost until now, all its sittings together."""
+        parts = [tag for tag in (self._done, self._running) if tag is not None]
+        sitting = PriceTag.total(parts) if parts else PriceTag()
+        sitting = self._tariff.price(sitting if self._meter is None else sitting | self._meter.tag())
+        return (self._before + sitting) if self._before and sitting else self._before or sitting
+
+    def over(self, budget: Budget) -> str:
+        """Which limit of the budget is reached, in words; empty while there is room in all of them."""
+        return budget.spent(self.total)
+
     def add(self, spent: PriceTag) -> None:
         """Takes in a finished piece of work and stores the bill."""
-        self._done = _sum(self._done, spent)
+        spent = spent.only(SUMS if self._meter is None else COUNTED)
+        self._done = spent if self._done is None else self._done + spent
         self._running = None
-        self.keep()
+        if self._meter is not None:
+            self.keep()
+        else:
+            self._keep_now_and_then()
 
     def running(self, spent: PriceTag) -> None:
         """Notes what the running trial has cost until now; stored from time to time, lest a kill lose it."""
-        self._running = spent
-        if self._clock() - self._kept >= KEEP_EVERY_S:
-            self.keep()
+        self._running = spent.only(COUNTED)
+        self._keep_now_and_then()
 
     def keep(self) -> None:
         """Stores the bill."""
-        counted = self._done if self._running is None else _sum(self._done, self._running)
-        sitting = self._tariff.price(counted | self._meter.tag())
-        self._study.keep_bill((self._before + sitting) if self._before else sitting)
+        self._study.keep_bill(self.total)
         self._kept = self._clock()
 
-
-def _sum(done: PriceTag, spent: PriceTag) -> PriceTag:
-    """Operations of both; what one of them does not know is unknown of the sum."""
-    return done.only(COUNTED) + spent.only(COUNTED)
+    def _keep_now_and_then(self) -> None:
+        if self._clock() - self._kept >= KEEP_EVERY_S:
+            self.keep()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +107,14 @@ class Factors:
 
 def factors(records: Sequence[Record]) -> Factors | None:
     """E, D and H of the finished trials; None where nothing was trained or not all of it was counted."""
-    trained = [record for record in records if record.result.trained_examples]
+    # A trial that went on from rung to rung has a record a rung, each with all that was trained until there.
+    furthest: dict[int, Record] = {}
+    for record in records:
+        known = furthest.setdefault(record.number, record)
+        if record.result.trained_examples > known.result.trained_examples:
+            furthest[record.number] = record
+    ends = list(furthest.values())
+    trained = [record for record in ends if record.result.trained_examples]
     examples = sum(record.result.trained_examples for record in trained)
     if not examples or any(record.result.work is None for record in trained):
         return None
@@ -99,4 +124,4 @@ def factors(records: Sequence[Record]) -> Factors | None:
         assert result.work is not None
         tag = result.work.training_tag(result.trained_examples, result.steps, record.spec.batch_size)
         flops += tag["flops"].value
-    return Factors(flops / examples, examples / len(records), len(records), flops)
+    return Factors(flops / examples, examples / len(ends), len(ends), flops)

@@ -50,8 +50,8 @@ def find_candidate(
     """Finds the model that a person means.
 
     Args:
-        text: ``STUDY/TRIAL`` with a number or ``best``, ``knee``, ``cheapest``; a space; a name that a space knows,
-            such as ``resnet18``; or a file that ``automl export`` wrote.
+        text: ``STUDY/TRIAL`` with a number, ``7@3`` or ``best``, ``knee``, ``cheapest``; a space; a name that a space
+            knows, such as ``resnet18``; or a file that ``automl export`` wrote.
         home: Folder of the studies.
         narrow: For a space: values of dimensions; what is left out takes its default.
         data: For a space: the data source; the space's own example when None.
@@ -105,10 +105,8 @@ def _of_file(path: Path) -> Candidate:
 
 
 def _of_trial(study: Study, trial: str) -> Candidate:
-    if trial not in WAYS and not trial.isdecimal():
-        raise UsageError(f"{trial!r} is no trial: give its number, or 'best', 'knee' or 'cheapest'.")
-    record = study.pick(trial) if trial in WAYS else study.record(int(trial))
-    return Candidate(f"trial {record.number} of {study.name}: {record.label}", record.spec, record)
+    record = study.pick(trial) if trial in WAYS else study.record(trial)
+    return Candidate(f"trial {record.name} of {study.name}: {record.label}", record.spec, record)
 
 
 def _of_name(name: str, host: Host, resolution_px: int | None) -> Candidate:

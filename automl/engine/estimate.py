@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.settings import MOST_TRIALS, TRIALS
+from automl.parts.recorded import RecordedSpace
 from automl.price.tag import Figure, PriceTag
 from automl.training.trial import TrialSpec
 
@@ -33,6 +34,7 @@ class Estimate:
         tag: FLOPs and seconds, each the expected value.
         low_s: A search that goes well takes no less than this many seconds, two times in three.
         high_s: A search that goes ill takes no more than this many seconds, two times in three.
+        share: The likely part of full trainings' work, trials being stopped at rungs.
         spent: What finding this out has cost, in operations; its time is on the meter of who asked.
     """
 
@@ -40,11 +42,27 @@ class Estimate:
     tag: PriceTag
     low_s: float
     high_s: float
+    share: float = 1.0
     spent: PriceTag = dataclasses.field(default_factory=PriceTag)
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types, without what the estimate itself has cost."""
         return {"trials": self.trials, "tag": self.tag.to_json(), "low_s": self.low_s, "high_s": self.high_s}
+
+
+def trained_share(plan: Plan) -> tuple[float, float, float]:
+    """Which part of the work of full trainings a search does that stops trials at rungs: at least, likely, at most.
+
+    At least what successive halving does, where of each rung's trials the best go on in the proportion of the rungs
+    (1 of 3 from 1 to 3 epochs); at most all of it. On digits it was six tenths, and the mean of both is taken for
+    likely.
+    """
+    rungs = plan.rungs
+    if not plan.strategy.stops or len(rungs) == 1:
+        return 1.0, 1.0, 1.0
+    halving = sum((rung - before) * rungs[0] / (before or rung) for before, rung in itertools.pairwise((0, *rungs)))
+    least = halving / rungs[-1]
+    return least, (least + 1.0) / 2, 1.0
 
 
 def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate | None:
@@ -59,8 +77,11 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
         bill: What the study has cost until now.
 
     Returns:
-        The estimate; None when none of the sampled candidates could be built, which the search will report.
+        The estimate; None when none of the sampled candidates could be built, which the search will report, and where
+        trainings are looked up, which costs nothing.
     """
+    if isinstance(plan.space, RecordedSpace):
+        return None
     counted = sorted(_counted(plan), key=lambda pair: pair[0].training.flops)
     if not counted:
         return None
@@ -70,10 +91,11 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
         points = [(flops[index], _trial_s(counted[index][1])) for index in timed]
     except Exception:  # noqa: BLE001 - a candidate that cannot be trained fails in its own trial, with its cause
         return None
+    least, likely, most = trained_share(plan)
     seconds = [_interpolate(flop, points) for flop in flops]
     mean, spread = statistics.fmean(seconds), statistics.pstdev(seconds)
-    mean_trial = PriceTag({"wall_s": Figure(mean, "estimated"), "flops": Figure(statistics.fmean(flops), "estimated")})
-    affordable = plan.budget.affords(bill or PriceTag(), mean_trial)
+    full = PriceTag({"wall_s": Figure(mean, "estimated"), "flops": Figure(statistics.fmean(flops), "estimated")})
+    affordable = plan.budget.affords(bill or PriceTag(), full * likely)
     if affordable is not None:
         trials = min(trials, affordable)
     elif trials >= MOST_TRIALS // 2:
@@ -82,21 +104,19 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
     # Two errors: of a mean over few random candidates, and of timing a few steps on a machine with other work.
     error = math.hypot(spread * math.sqrt(1 / len(counted) + 1 / max(1, trials)), 0.2 * mean)
     how = f"{len(counted)} random candidates counted, {len(points)} of them timed for {STEPS} steps"
-    tag = PriceTag(
-        {
-            "flops": Figure(statistics.fmean(flops) * trials, "estimated", how),
-            "wall_s": Figure(mean * trials, "estimated", how),
-        }
-    )
+    if most > least:
+        how += f"; from {least:.0%} to {most:.0%} of their full trainings, most being stopped early"
+    tag = PriceTag({name: Figure(figure.value * likely * trials, "estimated", how) for name, figure in full.items()})
+    low_s, high_s = max(0.0, mean - error) * least * trials, (mean + error) * most * trials
     batch = _run(plan)[2]
     spent = PriceTag.total(counted[index][0].training_tag(STEPS * batch, STEPS, batch) for index in timed)
-    return Estimate(trials, tag, max(0.0, mean - error) * trials, (mean + error) * trials, spent)
+    return Estimate(trials, tag, low_s, high_s, likely, spent)
 
 
 def _run(plan: Plan) -> tuple[int, int, int]:
     """Examples, steps and batch size of one training."""
     batch = plan.settings.batch_size or BATCH_SIZE
-    epochs = plan.settings.epochs
+    epochs = plan.rungs[-1]
     return epochs * plan.data.train_size, epochs * max(1, plan.data.train_size // batch), batch
 
 
@@ -127,7 +147,7 @@ def _spec(plan: Plan, config: Config) -> TrialSpec:
         space=plan.space.name,
         config=config,
         data=plan.data,
-        epochs=settings.epochs,
+        epochs=plan.rungs[-1],
         batch_size=settings.batch_size or BATCH_SIZE,
         seed=settings.seed,
         threads=settings.threads or 1,

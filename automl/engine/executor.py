@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 class Executor(Protocol):
     """Turns a TrialSpec into a TrialResult."""
 
-    def run(self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) -> TrialResult:
-        """Trains one candidate and scores it on the validation split."""
+    def run(
+        self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None, checkpoints: Path | None = None
+    ) -> TrialResult:
+        """Trains one candidate as far as its spec says and scores it on the validation split.
+
+        Args:
+            spec: The candidate.
+            folder: What is left of the step.
+            on_epoch: Told after each epoch.
+            checkpoints: Folder from which the training goes on, and where a stopped one leaves what it needs.
+        """
 
     def evaluate(self, spec: TrialSpec, folder: Path) -> dict[str, float]:
         """Scores a trained candidate on the test split."""
@@ -24,11 +33,13 @@ class Executor(Protocol):
 class SerialExecutor:
     """One trial after the other, in this process."""
 
-    def run(self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) -> TrialResult:
+    def run(
+        self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None, checkpoints: Path | None = None
+    ) -> TrialResult:
         """See `automl.training.fit.run_trial`."""
         from automl.training.fit import run_trial
 
-        return run_trial(spec, folder, on_epoch)
+        return run_trial(spec, folder, on_epoch, checkpoints)
 
     def evaluate(self, spec: TrialSpec, folder: Path) -> dict[str, float]:
         """See `automl.training.fit.evaluate`."""

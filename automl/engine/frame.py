@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -> pd.DataFrame:
-    """One row a trial, in the order given.
+    """One row a step of a trial, in the order given.
 
     Columns, in this order:
 
-    - ``trial``, ``status``, ``on_front``
+    - ``trial``, ``epochs`` (of training, until the trial stopped), ``status``, ``on_front``
     - one column a goal, named as its metric
     - the score, named `score`, where no goal bears that name already; ``test_<score>``
     - ``parameters``, ``latency_ms`` (of one prediction on the machine that trained)
@@ -41,13 +41,14 @@ def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -
     """
     import pandas as pd
 
-    kept = {record.number for record in front(records, goals)}
+    kept = {record.name for record in front(records, goals)}
     unscored = [None] * len(goals)
     values = [record.values or unscored for record in records]
     columns: dict[str, pd.Series[Any]] = {
         "trial": pd.Series([record.number for record in records], dtype="int64"),
+        "epochs": pd.Series([record.spec.last_epoch for record in records], dtype="int64"),
         "status": pd.Series([record.result.status for record in records], dtype="str"),
-        "on_front": pd.Series([record.number in kept for record in records], dtype="bool"),
+        "on_front": pd.Series([record.name in kept for record in records], dtype="bool"),
     }
     columns |= {goal.metric: _floats([row[index] for row in values]) for index, goal in enumerate(goals)}
     columns.setdefault(score, _floats([record.result.score for record in records]))

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 from automl.engine.budget import Budget
 from automl.engine.goals import check_figures, chosen_objective
+from automl.engine.limits import Limit, limits_of
 from automl.engine.narrow import Choices, Range, parse_narrowing
 from automl.engine.pricer import Pricer
+from automl.engine.rungs import OFF, default_rungs, parse_rungs
+from automl.engine.settings import EPOCHS
 from automl.errors import UsageError
 from automl.host import Host, get_host
-from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Task
+from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Strategy, Task
+from automl.parts.recorded import RecordedSpace
 
 if TYPE_CHECKING:
     from automl.engine.settings import Settings
@@ -39,6 +43,9 @@ class Plan:
         narrowing: The user's wishes by dimension.
         pricer: Carbon and money of figures, prices on other devices.
         budget: What the study may cost.
+        strategy: How candidates are proposed and promoted.
+        rungs: Epochs at which candidates are compared; the last is a full training.
+        limits: What every model must keep to.
     """
 
     settings: Settings
@@ -51,6 +58,9 @@ class Plan:
     narrowing: dict[str, Choices | Range]
     pricer: Pricer
     budget: Budget
+    strategy: Strategy
+    rungs: tuple[int, ...]
+    limits: tuple[Limit, ...]
 
 
 def resolve(settings: Settings, host: Host | None = None) -> Plan:
@@ -65,7 +75,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     pricer = Pricer.of(settings)
     source = _source(host, settings, space)
     data = source.spec()
-    if data.task not in space.tasks:
+    if data.task.partition(":")[0] not in space.tasks:
         raise UsageError(
             f"Space {space.name!r} is for {' or '.join(space.tasks)}; data {source.name!r} poses {data.task}."
         )
@@ -75,11 +85,18 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     budget = Budget.of(settings.time, settings.budget)
     check_figures((f"lifetime_{quantity}" for quantity in budget.limits), task, pricer.tariff)
     narrowing = parse_narrowing(settings.narrow, space.dimensions(data), space.name)
+    limits = limits_of(settings)
+    pricer.check_devices(limit.figure for limit in limits)
+    strategy = host.part(Strategy, settings.strategy) if settings.strategy else host.preferred(Strategy)
+    rungs = _rungs(settings, space, data)
     chosen = settings.model_copy(
         update={
             "objective": None if settings.goals else objective.name,
             "country": pricer.tariff.country or settings.country,
             "data": source.name,
+            "strategy": strategy.name,
+            "epochs": rungs[-1],
+            "rungs": ",".join(map(str, rungs)) if len(rungs) > 1 else OFF,
             "batch_size": settings.batch_size or min(BATCH_SIZE, data.train_size),
             "threads": settings.threads or _threads(data),
             "home": settings.home.expanduser(),
@@ -87,7 +104,35 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     )
     if chosen.batch_size and chosen.batch_size > data.train_size:
         raise UsageError(f"A batch of {chosen.batch_size} is more than the {data.train_size} training examples.")
-    return Plan(chosen, space, objective, source, data, task, objective.goals(task), narrowing, pricer, budget)
+    return Plan(
+        settings=chosen,
+        space=space,
+        objective=objective,
+        source=source,
+        data=data,
+        task=task,
+        goals=objective.goals(task),
+        narrowing=narrowing,
+        pricer=pricer,
+        budget=budget,
+        strategy=strategy,
+        rungs=rungs,
+        limits=limits,
+    )
+
+
+def _rungs(settings: Settings, space: Space, data: DataSpec) -> tuple[int, ...]:
+    """Epochs at which candidates are compared; where trainings are looked up, among those recorded."""
+    if not isinstance(space, RecordedSpace):
+        epochs = settings.epochs or EPOCHS
+        return parse_rungs(settings.rungs, epochs) if settings.rungs else default_rungs(epochs)
+    recorded = space.epochs(data)
+    epochs = settings.epochs or recorded[-1]
+    rungs = parse_rungs(settings.rungs, epochs) if settings.rungs else tuple(e for e in recorded if e <= epochs)
+    if unknown := sorted({epochs, *rungs} - set(recorded)):
+        known = ", ".join(map(str, recorded))
+        raise UsageError(f"Trainings of {data.source} were recorded at {known} epochs, not at {unknown[0]}.")
+    return rungs
 
 
 def cores() -> int:

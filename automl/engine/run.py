@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
+import collections
 import datetime
 import functools
-import math
 from typing import TYPE_CHECKING
 
+from automl.engine.beforehand import Beforehand
 from automl.engine.bill import Bill
-from automl.engine.estimate import Estimate, estimate
+from automl.engine.engine import Engine
+from automl.engine.estimate import estimate
+from automl.engine.judge import Judge
 from automl.engine.record import Record
-from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.settings import TRIALS
 from automl.engine.store import DATABASE, database_error, held, prepare_home
-from automl.engine.strategy import Proposer, make_sampler
 from automl.engine.study import Study
 from automl.errors import TrialError, UsageError
+from automl.parts.recorded import RecordedSpace
 from automl.price import energy, named
 from automl.price.meter import Meter
 from automl.price.tag import PriceTag
-from automl.training.trial import TrialResult, TrialSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import optuna
+    from collections.abc import Callable, Mapping, Sequence
 
     from automl.engine.executor import Executor
     from automl.engine.observer import Observer
-    from automl.parts import Config
+    from automl.engine.resolve import Plan
+    from automl.parts.strategy import Step
 
-MAX_FAILURES = 5
-"""Failures in a row with one cause, after which the search stops: the next candidates would fail as well."""
+QUOTES = 2
+"""Candidates whose exact price is asked for at each proposal: counting a model takes part of a second."""
+
+RECORDED_QUOTES = 16
+"""The same where a table answers at once."""
 
 
 class Search:
@@ -48,8 +50,9 @@ class Search:
         self._plan = plan
         self._executor = executor
         self._observers = observers
-        self._cause = ""
-        self._alike = 0
+        self._judge = Judge(plan)
+        self._recorded = isinstance(plan.space, RecordedSpace)
+        self._latest: dict[int, Record] = {}
 
     def run(self) -> Study:
         """Searches until the study holds as many trials as its settings say, then opens the test split.
@@ -67,15 +70,16 @@ class Search:
         import sqlalchemy.exc
 
         home = self._plan.settings.home
-        # Opening the energy meters takes seconds, which are no part of any search.
-        energy.warm_up()
-        self._check_energy()
+        if not self._recorded:
+            # Opening the energy meters takes seconds, which are no part of any search.
+            energy.warm_up()
+            self._check_energy()
         with Meter() as meter:
             try:
                 prepare_home(home)
                 study = Study.create(self._plan)
                 with held(study.folder):
-                    self._bill = Bill(study, meter, self._plan.pricer.tariff)
+                    self._bill = Bill(study, None if self._recorded else meter, self._plan.pricer.tariff)
                     try:
                         self._run(study)
                     except KeyboardInterrupt:
@@ -90,96 +94,113 @@ class Search:
         return study
 
     def _run(self, study: Study) -> None:
-        self._forget_unfinished(study)
         self._tell(lambda observer: observer.opened(study))
-        made = len(study.records)
-        remaining = max(0, self._plan.settings.most_trials(made) - made)
-        reason = self._over_budget(study, remaining) if made and remaining else ""
-        expected = self._estimate(remaining, study.bill) if not reason else None
-        if expected is not None:
-            self._bill.add(expected.spent)
-            study.keep("expected", {**expected.to_json(), "before": study.bill.to_json()})
-        coming = expected.trials if expected else min(remaining, TRIALS)
-        self._tell(lambda observer: observer.prepared(study, expected, 0 if reason else coming))
-        proposer = self._proposer(study)
-        for number in range(remaining):
-            # One trial there must be, or what was spent until here has bought nothing.
-            if study.records and (reason := self._over_budget(study, remaining - number)):
+        self._beforehand = Beforehand(self._plan)
+        engine = self._engine(study)
+        unfinished = self._unfinished(study, engine)
+        made = study.trial_count
+        most = self._plan.settings.most_trials(made)
+        reason = self._bill.over(self._plan.budget) if made else ""
+        if made < most and not reason:
+            self._predict(study, most - made)
+        else:
+            self._tell(lambda observer: observer.prepared(study, None, 0))
+        while True:
+            # One result there must be, or what was spent until here has bought nothing.
+            if study.records and (reason := self._bill.over(self._plan.budget)):
+                reason = f"{reason}; {self._with_more(engine, unfinished, new=study.trial_count < most)}"
                 break
-            proposal = proposer.ask()
-            if proposal is None:
-                reason = "every candidate of the space has been tried"
+            new = study.trial_count < most
+            step = unfinished.pop(0) if unfinished else engine.ask(new=new)
+            if step is None:
+                reason = "every candidate of the space has been tried" if new else ""
                 break
-            record = self._trial(study, *proposal)
-            self._bill.add(record.result.spent)
-            self._tell(functools.partial(_finished, study, record))
-            if reason := self._hopeless(record):
+            record = self._step(study, engine, step)
+            if reason := self._judge.hopeless(record):
                 break
+        self._bill.keep()
+        study.keep("unpaid", _sum_counts(study.unpaid, engine.unpaid))
         if not study.front_records:
             causes = "; ".join(sorted({record.result.cause for record in study.records})[:3])
-            raise TrialError(f"No trial of study {study.name!r} succeeded: {causes}.")
+            raise TrialError(f"No trial of study {study.name!r} succeeded: {causes or _why_none(study)}.")
         self._test(study)
         study.keep("stopped", reason)
         self._tell(lambda observer: observer.finished(study, reason))
 
-    def _estimate(self, remaining: int, bill: PriceTag) -> Estimate | None:
-        return estimate(self._plan, remaining, bill) if remaining else None
-
-    def _over_budget(self, study: Study, remaining: int) -> str:
-        """Why the purse is empty, and what was still to come; empty while there is something in it."""
-        spent = self._plan.budget.spent(study.bill)
-        if not spent:
-            return ""
-        more = f"{remaining} more trials were asked for" if self._plan.settings.trials else "with more it would go on"
-        return f"{spent}; {more}"
-
-    def _proposer(self, study: Study) -> Proposer:
-        # The sampler's draws continue with another seed when a study goes on, instead of repeating the first ones.
-        study.optuna.sampler = make_sampler(self._plan.settings.seed + len(study.records))
-        seen = [record.spec.config for record in study.records]
-        proposer = Proposer(study.optuna, self._plan.space, self._plan.data, self._plan.narrowing, seen)
-        if not study.records:
-            proposer.enqueue_landmarks()
-        return proposer
-
-    def _trial(self, study: Study, trial: optuna.Trial, config: Config) -> Record:
-        settings = self._plan.settings
-        spec = TrialSpec(
-            study=study.name,
-            number=trial.number,
-            space=self._plan.space.name,
-            config=config,
-            data=self._plan.data,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size or BATCH_SIZE,
-            seed=settings.seed + trial.number,
-            threads=settings.threads or 1,
+    def _engine(self, study: Study) -> Engine:
+        """An engine that knows all that the study has learned."""
+        known = self._beforehand
+        engine = Engine(
+            known.dimensions,
+            self._plan.goals,
+            rungs=self._plan.rungs,
+            strategy=self._plan.strategy,
+            seed=self._plan.settings.seed,
+            landmarks=known.landmarks(),
+            quote=known.quote,
+            quotes=RECORDED_QUOTES if self._recorded else QUOTES,
+            refuse=known.refuse,
+            key=known.key,
         )
-        label = self._plan.space.describe(config)
+        for record in study.records:
+            if record.step is not None:
+                known.learn(record)
+                self._latest[record.number] = record
+                engine.tell(record.step, record.values, price=record.price)
+        return engine
+
+    def _unfinished(self, study: Study, engine: Engine) -> list[Step]:
+        """Steps that a killed or interrupted search left in flight: they are done first, from their checkpoints."""
+        told = {(record.number, record.step.rung) for record in study.records if record.step is not None}
+        steps = [step for step in study.in_flight if (step.trial, step.rung) not in told]
+        for step in steps:
+            engine.resume(step)
+        return steps
+
+    def _predict(self, study: Study, remaining: int) -> None:
+        """Says what the search will cost, and keeps it to be held against what it did cost."""
+        expected = estimate(self._plan, remaining, self._bill.total)
+        if expected is not None:
+            self._bill.add(expected.spent)
+            study.keep("expected", {**expected.to_json(), "before": self._bill.total.to_json()})
+        coming = expected.trials if expected else min(remaining, TRIALS)
+        self._tell(lambda observer: observer.prepared(study, expected, coming))
+
+    def _with_more(self, engine: Engine, unfinished: list[Step], *, new: bool) -> str:
+        """What the search would do next if there were more to spend."""
+        step = unfinished[0] if unfinished else engine.ask(new=new)
+        if step is None:
+            return "there was nothing left worth doing"
+        label = self._plan.space.describe(self._beforehand.config(step.point))
+        epochs = self._plan.rungs[step.rung]
+        if step.from_rung is None:
+            return f"with more it would begin another candidate ({label})"
+        return f"with more it would train trial {step.trial} ({label}) on to {epochs} epochs"
+
+    def _step(self, study: Study, engine: Engine, step: Step) -> Record:
+        spec = self._beforehand.spec(step, study.name)
+        label = self._plan.space.describe(spec.config)
+        if not self._recorded:
+            study.keep_in_flight(engine.in_flight)
         self._tell(lambda observer: observer.trial_started(spec, label))
 
         def on_epoch(epoch: int, metrics: dict[str, float], spent: PriceTag) -> None:
             self._bill.running(spent)
             self._tell(lambda observer: observer.epoch_finished(spec, epoch, metrics))
 
-        result = self._plan.pricer.complete(self._executor.run(spec, study.trial_folder(spec.number), on_epoch))
-        result, values = self._judged(result)
-        return study.add(trial, Record(spec, result, values, label))
-
-    def _judged(self, result: TrialResult) -> tuple[TrialResult, tuple[float, ...] | None]:
-        """The result and its values; a failure where a figure that the objective reads is not known."""
-        if result.score is None:
-            return result, None
-        task, objective = self._plan.task, self._plan.objective
-        try:
-            values = objective.values(task, self._plan.pricer.figures(result, task.score))
-        except KeyError as missing:
-            cause = f"{missing.args[0]} is not known of it"
-        else:
-            if all(map(math.isfinite, values)):
-                return result, values
-            cause = f"its goals are not finite: {values}"
-        return dataclasses.replace(result, status="failed", cause=cause), None
+        result = self._executor.run(spec, study.step_folder(spec), on_epoch, study.checkpoints(spec.number))
+        result, values = self._judge.values(self._plan.pricer.complete(result))
+        before = self._latest.get(step.trial)
+        price = self._judge.price(result, before)
+        record = study.add(Record(spec, result, values, label, step=step, price=price), self._beforehand.dimensions)
+        if not self._recorded:
+            study.tidy(record)
+        self._latest[step.trial] = record
+        self._beforehand.learn(record)
+        engine.tell(step, values, price=price)
+        self._bill.add(result.spent)
+        self._tell(functools.partial(_finished, study, record))
+        return record
 
     def _check_energy(self) -> None:
         """Raises UsageError when a goal is made of energy and nothing here can tell it."""
@@ -193,13 +214,6 @@ class Search:
         if wanted and energy.reader() is None:
             raise UsageError(f"{', '.join(wanted)}: nothing here tells energy. {' '.join(energy.problems())}")
 
-    def _hopeless(self, record: Record) -> str:
-        """Why it makes no sense to go on; empty when it does."""
-        cause = record.result.cause
-        self._alike = self._alike + 1 if cause and cause == self._cause else int(bool(cause))
-        self._cause = cause
-        return f"{MAX_FAILURES} trials in a row failed alike: {cause}" if self._alike >= MAX_FAILURES else ""
-
     def _test(self, study: Study) -> None:
         """Opens the test split for the front's trials that have not been tested."""
         untested = [record for record in study.front_records if record.test_score is None]
@@ -207,26 +221,28 @@ class Search:
             return
         self._tell(lambda observer: observer.testing(study, len(untested)))
         name = f"test_{self._plan.task.score}"
-        scores = {str(number): score for number, score in study.test_scores.items()}
+        scores = study.test_scores
         for record in untested:
-            metrics = self._executor.evaluate(record.spec, study.trial_folder(record.number))
-            scores[str(record.number)] = metrics[name]
+            metrics = self._executor.evaluate(record.spec, study.step_folder(record.spec))
+            if name in metrics:
+                scores[record.name] = metrics[name]
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         study.keep("test", {"scores": scores, "opened": [*study.test_openings, now]})
         predicted = [record.result.work.prediction_tag() for record in untested if record.result.work]
         self._bill.add(PriceTag.total(predicted) * self._plan.data.test_size)
 
-    @staticmethod
-    def _forget_unfinished(study: Study) -> None:
-        """Trials that a killed search left running will never report; their numbers are not used again."""
-        import optuna
-
-        for trial in study.optuna.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-            study.optuna.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-
     def _tell(self, call: Callable[[Observer], None]) -> None:
         for observer in self._observers:
             call(observer)
+
+
+def _sum_counts(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    return dict(collections.Counter(before) + collections.Counter(now))
+
+
+def _why_none(study: Study) -> str:
+    """Why not one candidate was begun."""
+    return "; ".join(f"{count} candidates {reason}" for reason, count in study.unpaid.items()) or "none was proposed"
 
 
 def _finished(study: Study, record: Record, observer: Observer) -> None:

@@ -14,9 +14,19 @@ from automl.errors import UsageError, near_names
 RATES = ("country", "carbon_g_per_kwh", "usd_per_kwh", "usd_per_hour")
 """Settings that turn energy and time into carbon and money."""
 
-IDENTITY = ("space", "objective", "goals", "data", "narrow", "epochs", "batch_size", "predictions", "seed", *RATES)
+LIMITS = ("max_params", "max_flops", "max_latency", "max_model_size")
+"""Settings that limit what a model may cost to run."""
+
+IDENTITY = (
+    *("space", "objective", "goals", "data", "narrow", "epochs", "rungs", "batch_size", "predictions", "seed"),
+    *RATES,
+    *LIMITS,
+)
 """Settings that say what a study is about. A study goes on only under the same; the others may change."""
 
+
+EPOCHS = 25
+"""Passes over the training split of a full training, when nothing else is said."""
 
 TRIALS = 24
 """Candidates of a search that is told neither a number nor a budget."""
@@ -45,7 +55,7 @@ class Settings(pydantic.BaseModel):
     )
     trials: int | str | None = pydantic.Field(
         None,
-        description="Candidates to train, failed ones included; +N for N more than the study has. "
+        description="Candidates to begin, failed ones included; +N for N more than the study has. "
         f"{TRIALS} when left out, or what the budget affords.",
     )
     time: str | None = pydantic.Field(
@@ -56,7 +66,27 @@ class Settings(pydantic.BaseModel):
         description="What the study may cost: 5Wh, 2USD, 100gCO2e or 1e15FLOPs; the first limit reached ends it. "
         "May be repeated.",
     )
-    epochs: int = pydantic.Field(25, ge=1, le=100_000, description="Passes over the training split, each candidate.")
+    strategy: str | None = pydantic.Field(
+        None, description="How candidates are proposed and promoted (see `automl plugins`)."
+    )
+    epochs: int | None = pydantic.Field(
+        None,
+        ge=1,
+        le=100_000,
+        description=f"Passes over the training split of a full training; {EPOCHS}, or all that was recorded, when left "
+        "out.",
+    )
+    rungs: str | None = pydantic.Field(
+        None,
+        description="Epochs at which candidates are compared and most of them stopped, such as 1,3,8,25; 'off' for "
+        "full trainings only. Each a third of the next when left out.",
+    )
+    max_params: str | None = pydantic.Field(None, description="Most parameters a model may have, such as 500k or 5M.")
+    max_flops: str | None = pydantic.Field(None, description="Most FLOPs a prediction may take, such as 10M or 2G.")
+    max_latency: str | None = pydantic.Field(
+        None, description="Most time a prediction may take on a device of the catalogue, such as 20ms@t4."
+    )
+    max_model_size: str | None = pydantic.Field(None, description="Most bytes a model may have, such as 10MB.")
     batch_size: int | None = pydantic.Field(
         None, ge=1, le=1_000_000, description="Examples in a training step; 128, or all there are, when left out."
     )
@@ -122,6 +152,15 @@ class Settings(pydantic.BaseModel):
     def _amounts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             parse_budget(text)
+        return value
+
+    @pydantic.field_validator(*LIMITS)
+    @classmethod
+    def _limits(cls, value: str | None, info: pydantic.ValidationInfo) -> str | None:
+        from automl.engine.limits import PARSERS
+
+        if value is not None:
+            PARSERS[str(info.field_name)](value)
         return value
 
     def most_trials(self, made: int) -> int:

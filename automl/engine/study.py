@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
+import json
 import math
+import re
+import shutil
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from automl.engine.pick import pick
+from automl.engine.points import distribution
 from automl.engine.pricer import Pricer
-from automl.engine.record import Record, front
+from automl.engine.record import Record, find, front, trial_count
 from automl.engine.settings import Settings
 from automl.engine.store import DATABASE, database_error, missing_study, open_storage
 from automl.errors import StudyError, UsageError
-from automl.files import write_text
+from automl.files import write_json, write_text
 from automl.host import get_host
 from automl.parts import DataSource, DataSpec, Goal, Task
+from automl.parts.strategy import Step
 from automl.price.tag import PriceTag
-from automl.training.trial import TrialResult, TrialSpec
+from automl.training.trial import checkpoint_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import optuna
     import pandas as pd
 
     from automl.engine.resolve import Plan
+    from automl.parts import Dimension
+    from automl.training.trial import TrialSpec
 
-FORMAT = 2
+FORMAT = 3
 """Version of what a study keeps beside Optuna's own tables."""
+
+
+IN_FLIGHT = "in-flight.json"
+"""File of a study's folder that names the steps under way."""
 
 
 class Study:
@@ -71,7 +84,8 @@ class Study:
         settings = plan.settings
         storage = open_storage(settings.home)
         names = optuna.study.get_all_study_names(storage)
-        name = settings.study or _free_name(f"{settings.data}-{settings.space}", [*names, *_folders(settings.home)])
+        stem = _as_name(f"{settings.data}-{settings.space}")
+        name = settings.study or _free_name(stem, [*names, *_folders(settings.home)])
         if name in names:
             study = cls.open(name, settings.home)
             study.check_same(settings)
@@ -125,41 +139,50 @@ class Study:
         """The folder of one trial."""
         return self.folder / f"trial-{number:04d}"
 
+    def step_folder(self, spec: TrialSpec) -> Path:
+        """The folder of one trial as it stands at a rung: its model is here."""
+        return self.trial_folder(spec.number) / f"rung-{spec.last_epoch:04d}"
+
+    def checkpoints(self, number: int) -> Path:
+        """The folder of what a stopped trial goes on from."""
+        return self.trial_folder(number) / "checkpoints"
+
+    def tidy(self, record: Record) -> None:
+        """Removes the checkpoints of a trial that nobody will go on from, now that its step is kept."""
+        folder, spec = self.checkpoints(record.number), record.spec
+        over = record.values is None or spec.rung is None
+        for path in folder.glob("*.ckpt"):
+            if over or path != checkpoint_path(folder, spec.last_epoch):
+                path.unlink(missing_ok=True)
+        if over and folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+
     @property
     def records(self) -> list[Record]:
-        """All finished trials, by number."""
+        """All finished steps, in the order they finished; a trial has one for each rung it reached."""
         if self._records is None:
+            kept = (trial.user_attrs.get("automl") for trial in self.optuna.get_trials(deepcopy=False))
             tests = self.test_scores
-            trials = self.optuna.get_trials(deepcopy=False)
-            self._records = [
-                Record(
-                    spec=TrialSpec.from_json(kept["spec"]),
-                    result=TrialResult.from_json(kept["result"]),
-                    values=tuple(kept["values"]) if kept["values"] else None,
-                    label=kept["label"],
-                    test_score=tests.get(trial.number),
-                )
-                for trial in trials
-                if trial.state.is_finished() and (kept := trial.user_attrs.get("automl"))
-            ]
+            records = [Record.from_json(entry) for entry in kept if entry]
+            self._records = [dataclasses.replace(each, test_score=tests.get(each.name)) for each in records]
         return self._records
 
-    def record(self, number: int) -> Record:
-        """One finished trial.
+    @property
+    def trial_count(self) -> int:
+        """Candidates that were begun, failed ones too."""
+        return trial_count(self.records)
+
+    def record(self, trial: int | str) -> Record:
+        """One trial, as it stands at the last rung it reached, or at the one named as in ``7@3``.
 
         Raises:
-            UsageError: There is none of that number.
+            UsageError: There is none of that number, or it did not reach that rung.
         """
-        for record in self.records:
-            if record.number == number:
-                return record
-        numbers = [record.number for record in self.records]
-        known = f"it has {len(numbers)}, numbered {numbers[0]} to {numbers[-1]}" if numbers else "it has none yet"
-        raise UsageError(f"Study {self.name!r} has no finished trial {number}; {known}.")
+        return find(self.records, str(trial), self.name)
 
     @property
     def front_records(self) -> list[Record]:
-        """The trials no other beats, the cheapest first."""
+        """The models no other beats, the cheapest first: trials, or trials as they stood at a rung."""
         return front(self.records, self.goals)
 
     @property
@@ -194,11 +217,11 @@ class Study:
             raise UsageError(f"Study {self.name!r} has no trial that succeeded.")
         return pick(self.front_records, self.goals, way, min_score)
 
-    def predict(self, number: int, path: Path) -> list[dict[str, Any]]:
+    def predict(self, trial: int | str, path: Path) -> list[dict[str, Any]]:
         """What the model of a trial makes of the examples in a file.
 
         Args:
-            number: The trial.
+            trial: The trial, as `record` takes it.
             path: A file that the study's data source reads.
 
         Returns:
@@ -212,10 +235,10 @@ class Study:
 
         from automl.training.parts import load_model
 
-        record = self.record(number)
+        record = self.record(trial)
         host = get_host()
         examples = host.part(DataSource, self.data.source).read(path, self.data)
-        model = load_model(record.spec, self.trial_folder(number))
+        model = load_model(record.spec, self.step_folder(record.spec))
         with torch.no_grad():
             outputs = model(examples)
         return host.part(Task, self.data.task).decode(outputs, self.data)
@@ -231,15 +254,29 @@ class Study:
         return PriceTag.from_json(self.optuna.user_attrs.get("bill", {}))
 
     @property
+    def in_flight(self) -> list[Step]:
+        """Steps that were begun and, as far as is known, not finished."""
+        file = self.folder / IN_FLIGHT
+        return [Step(**step) for step in json.loads(file.read_text())] if file.is_file() else []
+
+    def keep_in_flight(self, steps: Sequence[Step]) -> None:
+        """Notes which steps are under way, so that after a kill they are gone on with."""
+        write_json(self.folder / IN_FLIGHT, [vars(step) for step in steps])
+
+    @property
     def stopped(self) -> str:
         """Why the last sitting ended before all its trials were made; empty when it did not."""
         return str(self.optuna.user_attrs.get("stopped", ""))
 
     @property
-    def test_scores(self) -> dict[int, float]:
-        """The task's score on the test split, by trial; empty until the search has finished."""
-        kept = self.optuna.user_attrs.get("test", {})
-        return {int(number): score for number, score in kept.get("scores", {}).items()}
+    def unpaid(self) -> dict[str, int]:
+        """How many candidates were rejected before anything was paid for them, by reason, all sittings together."""
+        return dict(self.optuna.user_attrs.get("unpaid", {}))
+
+    @property
+    def test_scores(self) -> dict[str, float]:
+        """The task's score on the test split, by name of the record; empty until the search has finished."""
+        return dict(self.optuna.user_attrs.get("test", {}).get("scores", {}))
 
     @property
     def test_openings(self) -> list[str]:
@@ -255,21 +292,30 @@ class Study:
         """Stores what the study has cost so far."""
         self.optuna.set_user_attr("bill", bill.to_json())
 
-    def add(self, trial: optuna.Trial, record: Record) -> Record:
-        """Takes in what became of a trial.
+    def add(self, record: Record, dimensions: Sequence[Dimension]) -> Record:
+        """Takes in what became of a step, as a finished trial of Optuna's.
 
-        Optuna is told the logarithm of goals that span orders of magnitude: its samplers weigh a goal by its range,
-        and on a linear scale all cheap models would look alike.
+        Optuna holds the logarithm of goals that span orders of magnitude: whoever opens the database with Optuna's
+        own tools would see all cheap models in one spot on a linear scale.
+
+        Args:
+            record: The step.
+            dimensions: What was searched.
         """
         import optuna
 
-        kept = {"spec": record.spec.to_json(), "result": record.result.to_json(), "label": record.label}
-        trial.set_user_attr("automl", {**kept, "values": record.values})
-        if record.values is None:
-            self.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
-        else:
-            pairs = zip(self.goals, record.values, strict=True)
-            self.optuna.tell(trial, [_scaled(goal, value) for goal, value in pairs])
+        assert record.step is not None
+        states = optuna.trial.TrialState
+        pairs = zip(self.goals, record.values or (), strict=record.values is not None)
+        self.optuna.add_trial(
+            optuna.trial.create_trial(
+                state=states.FAIL if record.values is None else states.COMPLETE,
+                values=[_scaled(goal, value) for goal, value in pairs] if record.values else None,
+                params=record.step.point,
+                distributions={dimension.name: distribution(dimension) for dimension in dimensions},
+                user_attrs={"automl": record.to_json()},
+            )
+        )
         if self._records is not None:
             self._records.append(record)
         return record
@@ -287,6 +333,11 @@ class Study:
 
 def _scaled(goal: Goal, value: float) -> float:
     return math.log10(max(value, sys.float_info.min)) if goal.log else value
+
+
+def _as_name(text: str) -> str:
+    """A text as a study may be called: data may be named with a colon, a path or a query."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:80].strip("-.") or "study"
 
 
 def _free_name(stem: str, taken: list[str]) -> str:

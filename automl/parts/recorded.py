@@ -48,6 +48,13 @@ class RecordedSpace(Space, abc.ABC):
             KeyError: This candidate was never recorded.
         """
 
+    def before(self, config: Config, spec: DataSpec) -> Recording | None:
+        """What is known of a candidate before any training, such as its parameters; None when nothing is.
+
+        Its `Recording.training` is empty, and its metrics are those that do not depend on training.
+        """
+        return None
+
     def build(self, config: Config, spec: DataSpec) -> NoReturn:
         """There is no model to build.
 

@@ -80,12 +80,20 @@ class Problem:
 
 
 class Searcher(Protocol):
-    """One run of a strategy on one problem."""
+    """One run of a strategy on one problem.
 
-    def ask(self) -> Step | None:
-        """The next step, without waiting for steps asked for before; None when there is nothing new to do.
+    A searcher that drops candidates unpaid, because the front beats them at every plausible score, counts them in an
+    attribute ``dropped``.
+    """
+
+    def ask(self, *, new: bool = True) -> Step | None:
+        """The next step, without waiting for steps asked for before; None when there is nothing worth doing.
 
         None is final only when no step is in flight.
+
+        Args:
+            new: Whether a new candidate may be begun; else trials that stopped at a rung go on, as far as they may
+                still better the front.
         """
 
     def tell(self, step: Step, outcome: Outcome) -> None:
@@ -97,9 +105,14 @@ class Searcher(Protocol):
 
 
 class Strategy(Part, abc.ABC):
-    """The way a search spends its purse. The same problem and the same outcomes give the same steps."""
+    """The way a search spends its purse. The same problem and the same outcomes give the same steps.
+
+    Attributes:
+        stops: Whether it stops trials at rungs; else every trial is trained in full at once.
+    """
 
     kind: ClassVar[str] = "strategy"
+    stops: ClassVar[bool] = False
 
     @abc.abstractmethod
     def start(self, problem: Problem) -> Searcher:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from automl.engine.record import Record
     from automl.engine.study import Study
     from automl.price.tag import PriceTag
+    from automl.training.trial import TrialSpec
 
 
 def model_card(study: Study, record: Record, exported: Path) -> str:
@@ -47,7 +48,7 @@ def _metadata(study: Study, record: Record) -> str:
     ]
     carbon: dict[str, Any] = {"co2_eq_emissions": emissions} if (emissions := _carbon(study, record)) else {}
     data = ModelCardData(
-        model_name=f"{study.name}-{record.number}",
+        model_name=f"{study.name}-{record.name}",
         library_name="automl",
         pipeline_tag=study.data.task,
         tags=["automl", study.settings.space],
@@ -57,6 +58,11 @@ def _metadata(study: Study, record: Record) -> str:
     )
     text: str = data.to_yaml()
     return text
+
+
+def _length(spec: TrialSpec) -> str:
+    """How long the training was, and whether it was meant to go on."""
+    return f"{spec.last_epoch} epochs" + (f" of {spec.epochs}" if spec.rung is not None else "")
 
 
 def _carbon(study: Study, record: Record) -> dict[str, Any]:
@@ -81,15 +87,15 @@ def _text(study: Study, record: Record, exported: Path) -> str:
     spec = record.spec
     facts = [
         ("file", exported.name),
-        ("study and trial", f"{study.name}, trial {record.number}"),
+        ("study and trial", f"{study.name}, trial {record.name}"),
         ("space", f"{spec.space}: {record.label}"),
         ("data", f"{study.data.source}: {study.data.train_size:,} training examples of {study.data.input_shape}"),
-        ("training", f"{spec.epochs} epochs, batches of {spec.batch_size}, seed {spec.seed}"),
+        ("training", f"{_length(spec)}, batches of {spec.batch_size}, seed {spec.seed}"),
         (f"validation {units.title(study.score)}", units.metric(study.score, record.result.score)),
         (f"test {units.title(study.score)}", units.metric(study.score, record.test_score)),
         ("made", datetime.datetime.now(datetime.UTC).date().isoformat()),
     ]
-    lines = [f"# {study.name}, trial {record.number}", "", "| | |", "|---|---|"]
+    lines = [f"# {study.name}, trial {record.name}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts]
     lines += ["", "## Price tag", "", *markdown_table(tags), ""]
     lines += [f"- {note}" for note in price.notes(tags)]

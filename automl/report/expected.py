@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
+from automl.engine.record import latest, trial_count
 from automl.price.tag import PriceTag
 from automl.report import units
 from automl.report.tables import _narrow, _table
@@ -94,6 +95,8 @@ def expected_curve(
     It is an estimate for random search with replacement. Of an adaptive sampler it is the curve of its proposals in
     random order: what it learns from one trial to the next is not in it, the kind of models it came to propose is.
 
+    A trial that was stopped at a rung is a draw with the score it had there; its price is what was spent on it.
+
     A failed trial is a draw as any other: its price was paid, and who made it has no better model than before. It
     counts with the worst score there was.
 
@@ -106,13 +109,15 @@ def expected_curve(
     Returns:
         A point a budget; none when no trial has a score.
     """
+    spent = PriceTag.total(record.result.spent for record in records).only(BUDGETS)
+    records = latest(records)
     scored = [record.values[0] for record in records if record.values is not None]
     if not scored:
         return []
     direction = goals[0].direction
     worst = min(scored) if direction == "maximize" else max(scored)
     scores = scored + [worst] * (len(records) - len(scored))
-    mean_price = PriceTag.total(record.result.spent for record in records).only(BUDGETS) * (1 / len(records))
+    mean_price = spent * (1 / len(records))
     low, high = min(scored), max(scored)
     return [
         ExpectedPoint(
@@ -135,7 +140,7 @@ def table_budgets(trials: int) -> list[int]:
 
 def expected_table(records: Sequence[Record], goals: Sequence[Goal]) -> Table | None:
     """The curve at some numbers of trials; None when no trial has a score."""
-    points = expected_curve(records, goals, table_budgets(len(records))) if records else []
+    points = expected_curve(records, goals, table_budgets(trial_count(records))) if records else []
     if not points:
         return None
     metric = goals[0].metric

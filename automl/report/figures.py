@@ -244,7 +244,7 @@ def _plotly_axis(axis: Axis) -> dict[str, Any]:
 
 def _hover(record: Record, goals: Sequence[Goal]) -> str:
     """What the pointer shows of a trial."""
-    lines = [f"<b>trial {record.number}</b>", html.escape(record.label)]
+    lines = [f"<b>trial {record.name}</b>", html.escape(record.label)]
     for goal, value in zip(goals, record.values or (), strict=False):
         lines.append(f"{html.escape(units.title(goal.metric))}: {units.metric(goal.metric, value)}")
         if goal is goals[0] and record.test_score is not None:

@@ -42,7 +42,7 @@ def place_labels(axes: Any, picture: Scene, color: str) -> list[str]:
     # Where points are close, a long label reaches over so many of them that one cannot tell whose it is.
     crowded = len(picture.front) > _MOST_IN_FULL
     for record, x, y in _ends_first(picture.front):
-        texts = [f"{record.number}: {record.label}", str(record.number)][crowded:]
+        texts = [f"{record.name}: {record.label}", record.name][crowded:]
         for label in _candidates(axes, (x, y), texts, picture):
             box = label.get_window_extent().padded(_AROUND_LABEL_PX)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1

@@ -27,11 +27,11 @@ def three_columns(study: Study, record: Record | None = None) -> dict[str, Price
         record: The trial to train and to run; the best when None.
     """
     record = record or study.best()
-    failed = sum(other.result.status == "failed" for other in study.records)
-    trials = f"{len(study.records)} trials" + (f", {failed} failed" if failed else "")
+    failed = len({other.number for other in study.records if other.result.status == "failed"})
+    trials = f"{study.trial_count} trials" + (f", {failed} failed" if failed else "")
     return {
         f"developing ({trials})": study.bill,
-        f"training (trial {record.number}, once)": record.result.training,
+        f"training (trial {record.name}, once)": record.result.training,
         f"running ({BATCH:,} predictions)": record.result.prediction * BATCH,
     }
 

@@ -35,13 +35,13 @@ def reason(
     title = TITLES[way].format(score=score)
     if min_score is not None:
         title += f" that reaches {units.metric(goals[0].metric, min_score)}"
-    text = f"Trial {record.number} {title}: {_values(record, goals)}"
-    index = next(place for place, other in enumerate(front) if other.number == record.number)
+    text = f"Trial {record.name} {title}: {_values(record, goals)}"
+    index = next(place for place, other in enumerate(front) if other.name == record.name)
     beside = []
     if len(goals) > 1 and index > 0:
-        beside.append(f"the next cheaper, trial {front[index - 1].number}, has {_values(front[index - 1], goals)}")
+        beside.append(f"the next cheaper, trial {front[index - 1].name}, has {_values(front[index - 1], goals)}")
     if len(goals) > 1 and index + 1 < len(front):
-        beside.append(f"the next dearer, trial {front[index + 1].number}, {_values(front[index + 1], goals)}")
+        beside.append(f"the next dearer, trial {front[index + 1].name}, {_values(front[index + 1], goals)}")
     return f"{text}; {', and '.join(beside)}." if beside else f"{text}."
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Literal
 
-from automl.engine.record import Record, front
+from automl.engine.record import Record, front, trial_count
 from automl.report import units
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Scene:
         up: Whether a higher score is better, so that nothing lies above the front.
         tested: Trials whose test score is known, with that score as y.
         failed: Number of trials left out.
+        noun: What a point is: a trial, or, where trials were stopped at rungs, a model.
     """
 
     x: Axis
@@ -96,12 +97,13 @@ class Scene:
     up: bool
     tested: list[tuple[Record, float, float]]
     failed: int
+    noun: str = "trial"
 
     @property
     def title(self) -> str:
         """What the picture is of, in a line."""
         scored = len(self.trials) + len(self.front)
-        trials = f"{scored} trial{'' if scored == 1 else 's'}" + (
+        trials = f"{scored} {self.noun}{'' if scored == 1 else 's'}" + (
             f" ({self.failed} more failed)" if self.failed else ""
         )
         score, price = units.title(self.y.metric), units.title(self.x.metric)
@@ -133,7 +135,7 @@ def scene(records: Sequence[Record], goals: Sequence[Goal]) -> Scene | None:
         id(record): (record, values[-1] if price else float(record.number), values[0]) for record, values in scored
     }
     best = [points[id(record)] for record in front([record for record, _ in scored], goals)]
-    kept = {record.number for record, _, _ in best}
+    kept = {record.name for record, _, _ in best}
     listed = list(points.values())
     # A test score belongs beside the validation score, not on an axis of FLOPs.
     tested = [
@@ -149,13 +151,14 @@ def scene(records: Sequence[Record], goals: Sequence[Goal]) -> Scene | None:
     return Scene(
         x=_axis(price, [x for _, x, _ in listed]),
         y=_axis(score, [y for _, _, y in [*listed, *tested]]),
-        trials=[point for point in listed if point[0].number not in kept],
+        trials=[point for point in listed if point[0].name not in kept],
         front=best,
         line=line,
         shape="vh" if price is not None and price.direction == "maximize" else "hv",
         up=score.direction == "maximize",
         tested=tested,
         failed=len(records) - len(scored),
+        noun="trial" if trial_count(records) == len(records) else "model",
     )
 
 

@@ -44,7 +44,7 @@ def trial_row(record: Record, goals: Sequence[Goal], verdict: str) -> TrialRow:
     values = record.values or [None] * len(goals)
     figures = [units.metric(goal.metric, value) for goal, value in zip(goals, values, strict=True)]
     prices = figures[1:] or [_amount(record.result.training, "flops")]
-    return TrialRow(str(record.number), record.label, figures[0], ", ".join(dict.fromkeys(prices)), verdict)
+    return TrialRow(record.name, record.label, figures[0], ", ".join(dict.fromkeys(prices)), verdict)
 
 
 def plain_line(row: TrialRow) -> str:
@@ -113,7 +113,7 @@ def front_table(
             _amount(record.result.prediction, "flops"),
             *(units.metric(name, figures(record).get(name)) for name in extra),
         ]
-        table.add_row(str(record.number), Text(record.label), *cells)
+        table.add_row(record.name, Text(record.label), *cells)
     return table
 
 

@@ -1,4 +1,4 @@
-"""The smallest complete plugin: a data source, a task, a space, an objective and a device; it trains in milliseconds.
+"""The smallest complete plugin: a part of every kind a search needs; it trains in milliseconds.
 
 The host's own tests search it, and a plugin author can put a part of their own beside it::
 
@@ -30,6 +30,7 @@ from automl.parts import (
     Space,
     Task,
 )
+from automl.testing.toy_strategy import ToyHalving, ToyRandom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,21 +151,22 @@ def toy_board() -> Device:
 def toy_plugin() -> types.ModuleType:
     """The plugin as a module, as an entry point would load it."""
     plugin = types.ModuleType("toy_plugin")
-    parts = {
+    parts: dict[str, Callable[[], Any] | tuple[Callable[[], Any], ...]] = {
         "automl_data_sources": ToyData,
         "automl_tasks": ToyTask,
         "automl_spaces": ToySpace,
         "automl_objectives": ToyObjective,
         "automl_devices": toy_board,
+        "automl_strategies": (ToyRandom, ToyHalving),
     }
-    for hook, part in parts.items():
-        setattr(plugin, hook, hookimpl(_lists(part)))
+    for hook, made in parts.items():
+        setattr(plugin, hook, hookimpl(_lists(*(made if isinstance(made, tuple) else (made,)))))
     return plugin
 
 
-def _lists(part: Callable[[], Any]) -> Any:
+def _lists(*parts: Callable[[], Any]) -> Any:
     def hook() -> list[Any]:
-        return [part()]
+        return [part() for part in parts]
 
     return hook
 

@@ -40,7 +40,7 @@ class MlflowObserver(Observer):
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
         self._status = "FAILED"
-        self._front: frozenset[int] = frozenset()
+        self._front: frozenset[str] = frozenset()
 
     def opened(self, study: Study) -> None:
         """Opens the store before any trial starts, and makes up what it lacks.
@@ -53,11 +53,11 @@ class MlflowObserver(Observer):
         run = self._tracker.start(before, study.name, params, {"study": study.name})
         if run and run != before:
             study.keep("mlflow_run", run)
-        self._front = frozenset(record.number for record in study.front_records)
+        self._front = frozenset(record.name for record in study.front_records)
         for record in study.records:
-            if record.number not in self._tracker.written:
-                self._write(study, record, on_front=record.number in self._front)
-            self._tracker.update_child(record.number, tags=_pareto(record.number in self._front))
+            if record.name not in self._tracker.written:
+                self._write(study, record, on_front=record.name in self._front)
+            self._tracker.update_child(record.name, tags=_pareto(record.name in self._front))
 
     def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """Notes what was expected, to be held against what it was."""
@@ -67,10 +67,10 @@ class MlflowObserver(Observer):
 
     def trial_finished(self, study: Study, record: Record) -> None:
         """Writes the trial, then corrects the tags of those that left the front or joined it."""
-        standing = frozenset(member.number for member in front(study.records, study.goals))
-        self._write(study, record, on_front=record.number in standing)
-        for number in (standing ^ self._front) - {record.number}:
-            self._tracker.update_child(number, tags=_pareto(number in standing))
+        standing = frozenset(member.name for member in front(study.records, study.goals))
+        self._write(study, record, on_front=record.name in standing)
+        for trial in (standing ^ self._front) - {record.name}:
+            self._tracker.update_child(trial, tags=_pareto(trial in standing))
         self._front = standing
 
     def finished(self, study: Study, reason: str) -> None:
@@ -84,7 +84,7 @@ class MlflowObserver(Observer):
         tracker.upload(study.folder / FOLDER)
         for record in study.front_records:
             if record.test_score is not None:
-                tracker.update_child(record.number, metrics=[(f"test_{study.score}", record.test_score, 0)])
+                tracker.update_child(record.name, metrics=[(f"test_{study.score}", record.test_score, 0)])
         if tracker.parent:
             self._log_models(study)
         self._status = "FINISHED"
@@ -105,7 +105,7 @@ class MlflowObserver(Observer):
         metrics += [(name, value, epoch) for epoch, row in rows.epochs(record) for name, value in row.items()]
         spent = record.result.spent
         self._tracker.child(
-            record.number,
+            record.name,
             params=rows.params(record),
             metrics=metrics,
             tags=rows.tags(record, on_front=on_front),
@@ -121,11 +121,11 @@ class MlflowObserver(Observer):
             try:
                 if example is None:
                     example = next(iter(build_datamodule(record.spec).val_dataloader()))[0][:EXAMPLES].numpy()
-                model = load_model(record.spec, study.trial_folder(record.number))
+                model = load_model(record.spec, study.step_folder(record.spec))
             except Exception as error:  # noqa: BLE001 - plugins raise what they like, and the search itself went well
-                self._tracker.complain(f"The model of trial {record.number} is not in MLflow", error)
+                self._tracker.complain(f"The model of trial {record.name} is not in MLflow", error)
             else:
-                self._tracker.model(record.number, model, example)
+                self._tracker.model(record.name, model, example)
 
 
 def _pareto(on_front: bool) -> dict[str, str]:
@@ -145,7 +145,7 @@ def _note(study: Study, reason: str) -> str:
         assert record.values is not None
         values = [metric(goal.metric, value) for goal, value in zip(study.goals, record.values, strict=True)]
         test = metric(f"test_{study.score}", record.test_score)
-        lines.append(f"| {record.number} | {record.label} | {values[0]} | {test} | {' | '.join(values[1:])} |")
+        lines.append(f"| {record.name} | {record.label} | {values[0]} | {test} | {' | '.join(values[1:])} |")
     tags = price.three_columns(study)
     lines += ["", *markdown_table(tags), "", *(f"- {note}" for note in price.notes(tags))]
     if sentence := price.factors_sentence(study.records):

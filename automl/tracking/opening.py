@@ -64,16 +64,16 @@ def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> s
     return str(found.experiment_id)
 
 
-def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[int, Child]:
-    """The trials that are in the store, by number."""
-    found: dict[int, Child] = {}
+def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[str, Child]:
+    """The trials that are in the store, by name."""
+    found: dict[str, Child] = {}
     token: str | None = ""
     while token is not None:
         page = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent}'", max_results=1000, page_token=token)
         for run in page:
             if "trial" in run.data.tags:
                 whole = run.info.status in {"FINISHED", "FAILED"}
-                found[int(run.data.tags["trial"])] = Child(run.info.run_id, dict(run.data.tags), whole)
+                found[run.data.tags["trial"]] = Child(run.info.run_id, dict(run.data.tags), whole)
         token = page.token or None
     return found
 

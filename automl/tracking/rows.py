@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from automl.engine.bill import factors
+from automl.engine.record import trial_count
 from automl.price.named import LATENCY_MS, MS_PER_S
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def params(record: Record) -> dict[str, str]:
     """The config, nested parts of it under dotted names, and the recipe."""
     spec = record.spec
-    recipe = {"space": spec.space, "epochs": spec.epochs, "batch_size": spec.batch_size, "seed": spec.seed}
+    recipe = {"space": spec.space, "epochs": spec.last_epoch, "batch_size": spec.batch_size, "seed": spec.seed}
     return plain({**dict(_flat(spec.config)), **recipe})
 
 
@@ -47,7 +48,7 @@ def epochs(record: Record) -> Iterator[tuple[int, dict[str, float]]]:
 def tags(record: Record, *, on_front: bool) -> dict[str, str]:
     """What one filters and groups by; for each price figure the method it was obtained by."""
     found = {
-        "trial": str(record.number),
+        "trial": record.name,
         "config": record.label,
         "pareto": str(on_front).lower(),
         "status": record.result.status,
@@ -81,7 +82,7 @@ def study_metrics(records: Sequence[Record], bill: PriceTag) -> dict[str, float]
             "factor_d_examples": made_of.examples,
             "factor_h_trials": float(made_of.trials),
         }
-    found["trials"] = float(len(records))
+    found["trials"] = float(trial_count(records))
     found["failed_trials"] = float(sum(record.result.status == "failed" for record in records))
     return found
 

@@ -30,6 +30,12 @@ FAILURES = 3
 """Jobs that may fail in a row; after them the store is taken for lost and the rest is dropped."""
 
 
+def run_name(trial: str) -> str:
+    """``trial-0007`` of ``7`` and ``trial-0007@3`` of ``7@3``, so that runs sorted by name stand in order."""
+    number, at, epochs = trial.partition("@")
+    return f"trial-{number:0>4}{at}{epochs}"
+
+
 class Tracker:
     """One parent run and its children.
 
@@ -51,9 +57,9 @@ class Tracker:
     def __init__(self, uri: str, artifacts: str | None, experiment: str) -> None:
         self.problem: str | None = None
         self.parent = ""
-        self.written: frozenset[int] = frozenset()
+        self.written: frozenset[str] = frozenset()
         self._uri, self._artifacts, self._experiment = uri, artifacts, experiment
-        self._children: dict[int, Child] = {}
+        self._children: dict[str, Child] = {}
         self._jobs: queue.Queue[Job | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._done = 0
@@ -77,7 +83,7 @@ class Tracker:
             if run and opening.is_there(client, run):
                 client.update_run(run, status="RUNNING")
                 self._children = opening.find_children(client, experiment, run)
-                self.written = frozenset(number for number, child in self._children.items() if child.whole)
+                self.written = frozenset(trial for trial, child in self._children.items() if child.whole)
             else:
                 run = str(client.create_run(experiment, tags=own(tags), run_name=name).info.run_id)
                 write(client, run, params=params)
@@ -91,7 +97,7 @@ class Tracker:
 
     def child(
         self,
-        number: int,
+        trial: str,
         *,
         params: Mapping[str, str],
         metrics: Metrics,
@@ -102,26 +108,26 @@ class Tracker:
         """Writes a finished trial, in one batch; one that is in the store already is left as it is.
 
         Args:
-            number: The trial.
+            trial: Name of the trial, with the rung where it stopped at one.
             params: Texts by name.
             metrics: Figures with their steps.
-            tags: Texts by name; ``trial`` is the number, by which a later sitting finds the run again.
+            tags: Texts by name; ``trial`` is its name, by which a later sitting finds the run again.
             failed: Whether the run is to be shown as failed.
             seconds: How long the trial took until now.
         """
         end_ms = int(time.time() * 1000)
 
         def job(client: MlflowClient) -> None:
-            child = self._children.get(number)
+            child = self._children.get(trial)
             if child is None:
-                known = own({"trial": str(number), PARENT: self.parent, **tags})
+                known = own({"trial": trial, PARENT: self.parent, **tags})
                 made = client.create_run(
                     self._experiment_id,
                     start_time=end_ms - int(1000 * seconds),
                     tags=known,
-                    run_name=f"trial-{number:04d}",
+                    run_name=run_name(trial),
                 )
-                child = self._children[number] = Child(made.info.run_id, known, whole=False)
+                child = self._children[trial] = Child(made.info.run_id, known, whole=False)
             if not child.whole:
                 write(client, child.run, params=params, metrics=metrics)
                 client.set_terminated(child.run, "FAILED" if failed else "FINISHED", end_ms)
@@ -130,12 +136,12 @@ class Tracker:
         self._put(job)
 
     def update_child(
-        self, number: int, *, metrics: Metrics | None = None, tags: Mapping[str, str] | None = None
+        self, trial: str, *, metrics: Metrics | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
         """Adds to a trial that was written; tags that the store holds already cost nothing."""
 
         def job(client: MlflowClient) -> None:
-            if child := self._children.get(number):
+            if child := self._children.get(trial):
                 new = {name: value for name, value in (tags or {}).items() if child.tags.get(name) != value}
                 write(client, child.run, metrics=metrics or [], tags=new)
                 child.tags.update(new)
@@ -160,23 +166,23 @@ class Tracker:
         """Puts the files of a folder among the parent's artifacts."""
         self._put(lambda client: client.log_artifacts(self.parent, str(folder)))
 
-    def model(self, number: int, model: torch.nn.Module, example: np.ndarray) -> None:
+    def model(self, trial: str, model: torch.nn.Module, example: np.ndarray) -> None:
         """Logs a trial's model with signature and input example, unless it has one already.
 
         Args:
-            number: The trial.
+            trial: Name of the trial, with the rung where it stopped at one.
             model: The bare model, in evaluation mode on the CPU.
             example: Two inputs or more, ``(examples, ...)``; the signature leaves their number open.
         """
 
         def job(client: MlflowClient) -> None:
-            run = client.get_run(self._children[number].run)
+            run = client.get_run(self._children[trial].run)
             if has_model(run):
                 return
             try:
                 log_model(client, run, model, example)
             except Exception as error:  # noqa: BLE001 - torch.export raises what it likes; the store may be well
-                self.complain(f"The model of trial {number} is not in MLflow", error)
+                self.complain(f"The model of trial {trial} is not in MLflow", error)
 
         self._put(job)
 

@@ -21,20 +21,26 @@ if TYPE_CHECKING:
 class Diary(Callback):
     """Keeps the metrics of every epoch and counts the examples that went through the model.
 
+    All of it is counted from the very beginning of the training, whose earlier steps a checkpoint tells of.
+
     Args:
         on_epoch: Called after each epoch with its number, from 1, and its metrics.
+        stop_after: Epochs after which to stop; None to go on to the end.
 
     Raises:
         TrialError: The training loss is no longer finite.
     """
 
-    def __init__(self, on_epoch: Callable[[int, dict[str, float]], None] | None = None) -> None:
+    def __init__(
+        self, on_epoch: Callable[[int, dict[str, float]], None] | None = None, stop_after: int | None = None
+    ) -> None:
         self.history: list[dict[str, float]] = []
         self.trained_examples = 0
         self.steps = 0
         self.validated_examples = 0
         self.interrupted = False
         self._on_epoch = on_epoch
+        self._stop_after = stop_after
 
     def on_train_batch_end(
         self,
@@ -71,6 +77,16 @@ class Diary(Callback):
         self.history.append(metrics)
         if self._on_epoch is not None:
             self._on_epoch(len(self.history), metrics)
+        if len(self.history) == self._stop_after:
+            trainer.should_stop = True
+
+    def counts(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {name: getattr(self, name) for name in ("history", "trained_examples", "steps", "validated_examples")}
+
+    def go_on(self, counts: dict[str, Any]) -> None:
+        """Takes up where a checkpoint ended."""
+        vars(self).update(counts)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Tells a Ctrl-C from a failure: Lightning turns it into SystemExit."""

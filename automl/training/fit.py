@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from automl.errors import TrialError
 from automl.files import write_bytes, write_json
 from automl.host import get_host
-from automl.parts import Task
+from automl.parts import Space, Task
+from automl.parts.recorded import RecordedSpace
 from automl.price.meter import Meter
 from automl.price.tag import SUMS, Figure, PriceTag
 from automl.training.latency import HOW as LATENCY
 from automl.training.latency import time_prediction
 from automl.training.lightning import make_trainer, prepared
 from automl.training.parts import WEIGHTS, build_datamodule, build_model, build_module, count_work, load_model
-from automl.training.trial import TrialResult, TrialSpec
+from automl.training.recorded import replay_test, replay_trial
+from automl.training.trial import TrialResult, TrialSpec, checkpoint_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,21 +35,31 @@ OnEpoch = Callable[[int, dict[str, float], PriceTag], None]
 """Called after each epoch with its number, from 1, its metrics, and what the trial has cost so far."""
 
 
-def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) -> TrialResult:
-    """Trains one candidate and scores it on the validation split.
+def run_trial(
+    spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None, checkpoints: Path | None = None
+) -> TrialResult:
+    """Trains one candidate as far as its spec says and scores it on the validation split.
 
     Leaves ``spec.json``, ``result.json`` and, when it succeeds, ``model.safetensors`` in `folder`. An exception in
-    the candidate's own work makes a failed result with its cause and what was spent until then.
+    the candidate's own work makes a failed result with its cause and what was spent until then. A training that stops
+    at a rung and goes on from there gives the very same bytes as one that never stopped.
+
+    Where the space looks its trainings up, nothing is trained and nothing is left.
 
     Args:
         spec: The candidate.
-        folder: The trial's own folder; made if it is missing.
+        folder: The step's own folder; made if it is missing.
         on_epoch: Told after each epoch.
+        checkpoints: The trial's folder of checkpoints, one for each rung; none is ever removed here. None keeps none,
+            so that a training that stops at a rung cannot go on.
 
     Raises:
         KeyboardInterrupt: The user stopped it; nothing but ``spec.json`` is left.
         OSError: The folder cannot be written.
     """
+    space = get_host().part(Space, spec.space)
+    if isinstance(space, RecordedSpace):
+        return replay_trial(space, spec)
     from safetensors.torch import save
 
     from automl.training.callbacks import contiguous_state
@@ -55,7 +67,7 @@ def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) ->
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "spec.json", spec.to_json())
     with Meter() as meter:
-        run = _Run(spec, meter, on_epoch)
+        run = _Run(spec, meter, on_epoch, checkpoints)
         try:
             module = run.fit()
         except Exception as error:
@@ -70,6 +82,9 @@ def run_trial(spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None) ->
 
 def evaluate(spec: TrialSpec, folder: Path) -> dict[str, float]:
     """Metrics of a trained trial on the test split; to be called once, when the search is over."""
+    space = get_host().part(Space, spec.space)
+    if isinstance(space, RecordedSpace):
+        return replay_test(space, spec)
     module = build_module(spec, load_model(spec, folder))
     with prepared(spec):
         metrics = make_trainer(spec, []).test(module, datamodule=build_datamodule(spec), verbose=False)[0]
@@ -102,15 +117,19 @@ class _Run:
         spec: The candidate.
         meter: Open, for the trial as a whole.
         on_epoch: Told after each epoch.
+        checkpoints: Where the step before has left what it takes to go on, and where this one leaves it.
     """
 
-    def __init__(self, spec: TrialSpec, meter: Meter, on_epoch: OnEpoch | None) -> None:
+    def __init__(self, spec: TrialSpec, meter: Meter, on_epoch: OnEpoch | None, checkpoints: Path | None) -> None:
         from automl.training.callbacks import Diary
 
         self._spec = spec
         self._meter = meter
         self._on_epoch = on_epoch
-        self._diary = Diary(self._epoch)
+        self._checkpoints = checkpoints
+        self._diary = Diary(self._epoch, spec.rung)
+        self._before = _Counts()
+        self._paid = PriceTag()
         self._work: Work | None = None
         self._timed_examples = 0
 
@@ -121,13 +140,46 @@ class _Run:
         with prepared(spec):
             module = build_module(spec, build_model(spec))
             with Meter() as training:
-                _train(spec, module, diary)
+                keep = self._train(module)
+            measured = training.tag()
+            keep(measured)
             score = _score(spec, diary)
-            running = self._running(module, training.tag())
-        trained = work.training_tag(diary.trained_examples, diary.steps, spec.batch_size) | training.tag()
+            running = self._running(module, measured)
+        # Metered is this step alone; what the steps before have taken stands in the checkpoint.
+        whole = self._paid + measured if self._paid else measured
+        trained = work.training_tag(diary.trained_examples, diary.steps, spec.batch_size) | whole
         prediction = work.prediction_tag() | running
         self.result = self._result("complete", score=score, training=trained, prediction=prediction)
         return module
+
+    def _train(self, module: LightningModule) -> Callable[[PriceTag], None]:
+        """Trains; returns what writes the checkpoint, once the price of the training is known."""
+        from automl.training import checkpoint
+        from automl.training.callbacks import UnbiasedRunningAverages
+        from automl.training.resume import Resume
+
+        spec, diary = self._spec, self._diary
+        datamodule = build_datamodule(spec)
+        resume = Resume(spec, diary, checkpoint.Randomness(datamodule))
+        trainer = make_trainer(spec, [diary, UnbiasedRunningAverages(), resume])
+        start = checkpoint.found(self._checkpoints, spec)
+        if start is not None:
+            self._paid = resume.read(start)
+            self._before = _Counts(diary.trained_examples, diary.steps, diary.validated_examples)
+        try:
+            trainer.fit(module, datamodule=datamodule, ckpt_path=start, weights_only=True)
+        except SystemExit:
+            if diary.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+        resume.note()
+
+        def keep(measured: PriceTag) -> None:
+            if spec.rung is not None and self._checkpoints is not None:
+                resume.paid = self._paid + measured if self._paid else measured
+                checkpoint.save(trainer, checkpoint_path(self._checkpoints, spec.rung))
+
+        return keep
 
     def _running(self, module: LightningModule, training: PriceTag) -> PriceTag:
         """What a prediction costs by the clock; too little for an energy meter, so the training's power tells."""
@@ -174,22 +226,22 @@ class _Run:
         if self._work is None:
             # Without a count the model was never built, so nothing of it was computed.
             return measured | PriceTag({"flops": Figure(0.0, "counted")})
-        diary = self._diary
-        trained = self._work.training_tag(diary.trained_examples, diary.steps, self._spec.batch_size)
-        predicted = self._work.prediction_tag() * (diary.validated_examples + self._timed_examples)
+        diary, before = self._diary, self._before
+        trained = self._work.training_tag(
+            diary.trained_examples - before.trained, diary.steps - before.steps, self._spec.batch_size
+        )
+        validated = diary.validated_examples - before.validated
+        predicted = self._work.prediction_tag() * (validated + self._timed_examples)
         return (trained + predicted).only(SUMS) | measured
 
 
-def _train(spec: TrialSpec, module: LightningModule, diary: Diary) -> None:
-    from automl.training.callbacks import UnbiasedRunningAverages
+@dataclasses.dataclass(frozen=True)
+class _Counts:
+    """Examples and steps of the steps before this one."""
 
-    trainer = make_trainer(spec, [diary, UnbiasedRunningAverages()])
-    try:
-        trainer.fit(module, datamodule=build_datamodule(spec))
-    except SystemExit:
-        if diary.interrupted:
-            raise KeyboardInterrupt from None
-        raise
+    trained: int = 0
+    steps: int = 0
+    validated: int = 0
 
 
 def _score(spec: TrialSpec, diary: Diary) -> float:

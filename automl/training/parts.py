@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import functools
+import json
+import weakref
 from typing import TYPE_CHECKING
 
 from automl.errors import StudyError
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
 
     from automl.price.work import Work
     from automl.training.trial import TrialSpec
+
+MOST_COUNTED = 512
+"""Candidates of a space whose work is remembered."""
+
+_counted: weakref.WeakKeyDictionary[Space, collections.OrderedDict[tuple[str, str], Work]] = weakref.WeakKeyDictionary()
 
 WEIGHTS = "model.safetensors"
 """File of a trial's folder that holds its weights."""
@@ -40,12 +48,20 @@ def build_datamodule(spec: TrialSpec) -> LightningDataModule:
 
 
 def count_work(spec: TrialSpec) -> Work:
-    """What the trial's model computes: by its space's own formula, or counted before the model exists."""
-    own = get_host().part(Space, spec.space).flops(spec.config, spec.data)
-    if own is not None:
-        return own
-    build, module = functools.partial(build_model, spec), functools.partial(build_module, spec)
-    return count(build, spec.data.input_shape, module=module)
+    """What the trial's model computes: by its space's own formula, or counted before the model exists.
+
+    Counting takes part of a second, so that it is done once a candidate, however many steps it takes.
+    """
+    space = get_host().part(Space, spec.space)
+    key = (json.dumps(spec.config, sort_keys=True), json.dumps(spec.data.to_json(), sort_keys=True))
+    counted = _counted.setdefault(space, collections.OrderedDict())
+    if key not in counted:
+        own = space.flops(spec.config, spec.data)
+        build, module = functools.partial(build_model, spec), functools.partial(build_module, spec)
+        counted[key] = own if own is not None else count(build, spec.data.input_shape, module=module)
+        if len(counted) > MOST_COUNTED:
+            counted.popitem(last=False)
+    return counted[key]
 
 
 def load_model(spec: TrialSpec, folder: Path) -> torch.nn.Module:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from automl.parts import Config, DataSpec
 from automl.price.tag import PriceTag
 from automl.price.work import Work
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,8 @@ class TrialSpec:
         seed: Seed of initial weights, order of examples and noise.
         threads: CPU threads to compute with. Sums come out in another order with another number of threads, so
             the last digits of the weights depend on it.
+        rung: Epochs after which this step of the training stops; None: all of them.
+        from_rung: Epochs trained in the steps before; None: from scratch.
     """
 
     study: str
@@ -36,6 +41,13 @@ class TrialSpec:
     batch_size: int
     seed: int
     threads: int
+    rung: int | None = None
+    from_rung: int | None = None
+
+    @property
+    def last_epoch(self) -> int:
+        """Epochs after which this step ends."""
+        return self.epochs if self.rung is None else self.rung
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dict of JSON types."""
@@ -45,6 +57,11 @@ class TrialSpec:
     def from_json(cls, data: dict[str, Any]) -> TrialSpec:
         """The inverse of `to_json`."""
         return cls(**{**data, "data": DataSpec.from_json(data["data"])})
+
+
+def checkpoint_path(folder: Path, epochs: int) -> Path:
+    """The checkpoint of a training that stopped after so many epochs."""
+    return folder / f"{epochs:06d}.ckpt"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_json(listing, quarrel):
     assert second["parts"] == []
     assert data["disabled"] == [{"plugin": "off", "distribution": "automl-off", "version": "5.6"}]
     fatal = [problem for problem in data["problems"] if problem["fatal"]]
-    assert len(fatal) == 5
+    assert len(fatal) == 7
     assert fatal[0]["distribution"] == "automl-second"
     assert "automl-first 1.2 has that name already" in fatal[0]["cause"]
     assert [problem["cause"][:5] for problem in data["problems"] if not problem["fatal"]] == ["takes"]

@@ -17,6 +17,7 @@ import yaml
 from automl.cli import run
 
 TINY = ["--space", "efficientnet", "--epochs", "2", "--set", "phi=-20..-16", "--threads", "1", "--tracking-uri", "off"]
+TINY += ["--rungs", "off"]
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +100,12 @@ def test_a_trial_trains_again_to_the_same_score(cli, home):
     assert code == 0
     assert outcome["same_score"]
     assert outcome["score"] == outcome["searched_score"]
-    original = (home / "tiny" / "trial-0001" / "model.safetensors").read_bytes()
+    original = (home / "tiny" / "trial-0001" / "rung-0002" / "model.safetensors").read_bytes()
     assert (home / "tiny" / "trial-0001" / "again-2-epochs" / "model.safetensors").read_bytes() == original
 
 
 def test_a_damaged_model_is_told_and_mended(cli, home, tmp_path):
-    weights = home / "tiny" / "trial-0002" / "model.safetensors"
+    weights = home / "tiny" / "trial-0002" / "rung-0002" / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
     code, _, err = cli("export", "tiny", "2", "-o", str(tmp_path / "m.safetensors"))
@@ -115,12 +116,12 @@ def test_a_damaged_model_is_told_and_mended(cli, home, tmp_path):
 
 
 def test_training_longer_leaves_the_study_alone(cli, home, tmp_path):
-    before = (home / "tiny" / "trial-0000" / "model.safetensors").read_bytes()
+    before = (home / "tiny" / "trial-0000" / "rung-0002" / "model.safetensors").read_bytes()
     code, out, _ = cli("train", "tiny", "0", "--epochs", "3", "--output", str(tmp_path / "longer"), "--json")
     assert code == 0
     assert json.loads(out)["epochs"] == 3
     assert (tmp_path / "longer" / "model.safetensors").is_file()
-    assert (home / "tiny" / "trial-0000" / "model.safetensors").read_bytes() == before
+    assert (home / "tiny" / "trial-0000" / "rung-0002" / "model.safetensors").read_bytes() == before
 
 
 def test_prediction_of_a_picture(cli, tmp_path):
@@ -151,7 +152,7 @@ def test_the_exported_model_runs(cli, home, tmp_path, kind):
     spec = study.record(0).spec
     images = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)
     with torch.no_grad():
-        wanted = load_model(spec, study.trial_folder(0))(torch.from_numpy(images)).numpy()
+        wanted = load_model(spec, study.step_folder(spec))(torch.from_numpy(images)).numpy()
         if kind == "onnx":
             got = onnxruntime.InferenceSession(path).run(None, {"input": images})[0]
         else:
@@ -246,7 +247,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path):
     words = [*TINY, "--trials", "3", "--study", "s", "--home", str(tmp_path), "--json"]
     command = [sys.executable, "-c", "from automl.cli import main; main()", "search", *words]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    first = tmp_path / "s" / "trial-0000" / "result.json"
+    first = tmp_path / "s" / "trial-0000" / "rung-0002" / "result.json"
     while not first.exists() and driver.poll() is None:
         os.sched_yield()
     driver.send_signal(signal.SIGINT)

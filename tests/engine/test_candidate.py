@@ -34,7 +34,7 @@ def test_an_exported_file_says_what_it_holds(study, tmp_path, kind):
         pytest.importorskip("onnxscript")
     record = study.best()
     path = tmp_path / f"model.{kind}"
-    export(record.spec, study.trial_folder(record.number), kind, path)
+    export(record.spec, study.step_folder(record.spec), kind, path)
     assert find_candidate(str(path), home=tmp_path).spec == record.spec
 
 

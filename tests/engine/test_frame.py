@@ -17,7 +17,7 @@ def test_one_row_a_trial_with_columns_in_order(record, green):
     ]
     frame = trials_frame(records, green, "accuracy")
     assert list(frame.columns) == [
-        "trial", "status", "on_front", "accuracy", "lifetime_flops", "test_accuracy", "parameters",
+        "trial", "epochs", "status", "on_front", "accuracy", "lifetime_flops", "test_accuracy", "parameters",
         "latency_ms", "training_flops", "prediction_flops", "spent_flops", "spent_wall_s", "spent_cpu_s",
         "spent_energy_wh", "label", "config.phi", "config.normalizer", "config.learning_rate", "cause",
     ]  # fmt: skip
@@ -60,7 +60,7 @@ def test_config_values_keep_their_types_where_some_lack_them(record, green):
 
 def test_a_score_that_is_no_goal_gets_its_own_column(record):
     frame = trials_frame([record(0, (2e9,))], [Goal("lifetime_flops", "minimize")], "accuracy")
-    assert list(frame.columns[3:6]) == ["lifetime_flops", "accuracy", "test_accuracy"]
+    assert list(frame.columns[4:7]) == ["lifetime_flops", "accuracy", "test_accuracy"]
 
 
 def test_the_front_is_ordered_by_price(study, green):

@@ -66,7 +66,7 @@ def test_the_bill_holds_all_trials(study):
 
 def test_each_trial_leaves_its_folder(study):
     for record in study.records:
-        folder = study.trial_folder(record.number)
+        folder = study.step_folder(record.spec)
         assert json.loads((folder / "spec.json").read_text()) == record.spec.to_json()
         assert json.loads((folder / "result.json").read_text()) == record.result.to_json()
         assert (folder / "model.safetensors").is_file()
@@ -148,7 +148,7 @@ def test_a_loss_that_is_not_finite_fails_the_trial_alone(toys, tmp_path):
         assert record.values is None
         assert record.result.spent["flops"].value > 0
         assert record.number not in set(study.front["trial"])
-        assert not (study.trial_folder(record.number) / "model.safetensors").exists()
+        assert not (study.step_folder(record.spec) / "model.safetensors").exists()
 
 
 def test_failures_alike_stop_the_search(toys, tmp_path):
@@ -323,7 +323,7 @@ def test_damaged_weights_are_told_apart(study, tmp_path):
     path = tmp_path / "points.txt"
     path.write_text("2 2 2 2\n")
     number = study.best().number
-    weights = study.trial_folder(number) / "model.safetensors"
+    weights = study.step_folder(study.best().spec) / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-9])
     with pytest.raises(StudyError, match="damaged"):
         study.predict(number, path)

@@ -135,7 +135,7 @@ class TestSearched:
         [output] = searched.children[record.number].outputs.model_outputs
         loaded = mlflow.pyfunc.load_model(searched.client.get_logged_model(output.model_id).artifact_location)
         points = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")
-        model = load_model(record.spec, searched.study.trial_folder(record.number))
+        model = load_model(record.spec, searched.study.step_folder(record.spec))
         with torch.no_grad():
             expected = model(torch.from_numpy(points)).numpy()
         np.testing.assert_allclose(loaded.predict(points), expected, atol=1e-5)
@@ -218,7 +218,7 @@ def test_a_store_that_fails_is_told_and_stops_nothing(toys, tmp_path):
 def test_a_model_that_is_gone_is_told_and_stops_nothing(toys, home):
     study = search(home, trials=2, tracking_uri="off")
     best = study.best()
-    (study.trial_folder(best.number) / "model.safetensors").unlink()
+    (study.step_folder(best.spec) / "model.safetensors").unlink()
     with pytest.warns(UserWarning, match=f"model of trial {best.number} is not in MLflow"):
         search(home, trials=2)
 

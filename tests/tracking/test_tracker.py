@@ -34,7 +34,8 @@ def make(home):
 
 def write(tracker, number, **given):
     tracker.child(
-        number, **{"params": {}, "metrics": [], "tags": {"pareto": "true"}, "failed": False, "seconds": 1.0, **given}
+        str(number),
+        **{"params": {}, "metrics": [], "tags": {"pareto": "true"}, "failed": False, "seconds": 1.0, **given},
     )
 
 
@@ -73,7 +74,7 @@ class TestWriting:
         metrics = [("val loss (%)", float(step), step) for step in range(1, 1801)]
         tags = {f"tag{index}": "y" * 9000 for index in range(150)}
         write(tracker, 0, params=params, metrics=metrics, tags=tags)
-        tracker.update_child(0, tags={f"later{index}": "z" for index in range(150)})
+        tracker.update_child("0", tags={f"later{index}": "z" for index in range(150)})
         finish(tracker)
         run = runs_of(client)[1][0]
         assert set(run.data.params) == {f"layer_{index}__width" for index in range(150)}
@@ -118,10 +119,10 @@ class TestGoingOn:
         finish(first)
         second = make(first.parent)
         assert second.parent == first.parent
-        assert second.written == {0, 1}
+        assert second.written == {"0", "1"}
         write(second, 0, metrics=[("accuracy", 0.7, 0)])
         write(second, 2)
-        second.update_child(0, tags={"pareto": "false"})
+        second.update_child("0", tags={"pareto": "false"})
         finish(second)
         [parent], children = runs_of(client)
         assert parent.info.status == "RUNNING"

@@ -1,0 +1,308 @@
+"""Proposes and promotes by one figure: expected gain of the front over the price still to be paid.
+
+Hyperband and its kin promote the best of a rung by rank. Here new candidates and paused ones compete on one figure, the
+bargain: the expected gain in hypervolume of the front (Emmerich et al. 2011), exact for independent normal losses,
+divided by what has still to be paid for it, as expected improvement per second is (Snoek et al. 2012). So a promising
+paused trial goes on, part of its price being paid already; a disappointing one is never bought again; and no dear
+candidate is begun unless it promises accordingly more. Non-dominated sorting of the predicted final losses decides
+which trials are parents of new candidates and which may still go on.
+
+What a longer training would give is read from a Gaussian process over the candidate and the logarithm of the budget
+(Swersky et al. 2014 in spirit), which learns from every rung of every trial, from stopped ones too. Prices of training
+are learned alike; those known beforehand are asked for, exactly, for a short list, and what the front beats at every
+plausible score is dropped unpaid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from automl.parts.strategy import Outcome, Point, Problem, Step
+from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain
+from automl_strategies.pareto.coder import Array, Coder
+from automl_strategies.pareto.forecast import Forecast, losses
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STARTUP = 8
+"""Candidates of the first design, landmarks among them, before the model is asked."""
+
+POOL = 384
+"""New candidates weighed a proposal, before the best of them are refined."""
+
+REFINEMENTS, TOP, CHILDREN = 2, 12, 96
+"""How often the best are refined, how many of them, into how many."""
+
+THRIFT = 0.25
+"""Power of the price in the bargain. At 1 the purse goes to the cheap end long after that has nothing more to give."""
+
+PLAUSIBLE = 2.0
+"""Standard deviations within which a loss is plausible."""
+
+WORTH = 5e-3
+"""Least gain, as a part of the whole front's hypervolume, for which a trial goes on once no new one may begin."""
+
+DRAWS = 1000
+
+
+@dataclasses.dataclass
+class Trial:
+    """A candidate and what is known of it; its losses and what it has cost in all, by rung."""
+
+    point: Point
+    genes: Array
+    losses: dict[int, Array] = dataclasses.field(default_factory=dict)
+    paid: float = 0.0
+    running: bool = True
+    ended: bool = False
+
+    @property
+    def rung(self) -> int:
+        """Where it stands; -1 before the first rung."""
+        return max(self.losses, default=-1)
+
+
+class ParetoSearcher:
+    """One run on one problem.
+
+    Attributes:
+        dropped: Candidates that were not begun because the front beats them at every plausible score.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.dropped = 0
+        self._problem = problem
+        self._last = len(problem.rungs) - 1
+        self._coder = Coder(problem.dimensions)
+        self._forecast = Forecast(problem, self._coder)
+        self._trials: dict[int, Trial] = {}
+        self._next = 0
+        self._told = 0
+        self._asked = 0
+        self._known: set[bytes] = set()
+        self._contenders: set[int] = set()
+        self._elite: list[int] = []
+        self._landmarks = list(problem.landmarks)
+        draw = np.random.default_rng(problem.seed)
+        self._design = list(self._coder.sample(draw, max(STARTUP - len(self._landmarks), 1)))
+        self._sample = self._coder.sample(draw, 128)
+
+    # --- the two verbs -------------------------------------------------------------------------------------------
+    def ask(self, *, new: bool = True) -> Step | None:
+        """The step that is worth its price; None when there is none."""
+        self._asked += 1
+        self._rng = np.random.default_rng([self._problem.seed, self._told, self._asked])
+        if new and (step := self._first()) is not None:
+            return step
+        if self._forecast.rows < 2:  # noqa: PLR2004 - one observation has no spread
+            return self._wander() if new else self._any_paused()
+        if self._forecast.learn(self._trials, self._rng):
+            self._sort_out()
+        lower, upper, volume = self._standing()
+        paused, bargain, gain = self._best_paused(lower, upper)
+        if not new:
+            return self._go_on(paused) if paused is not None and gain > WORTH * volume else None
+        genes, fresh = self._propose(lower, upper)
+        if paused is not None and bargain > 0 and (genes is None or bargain >= fresh):
+            return self._go_on(paused)
+        return self._begin(genes) if genes is not None else self._wander()
+
+    def tell(self, step: Step, outcome: Outcome) -> None:
+        """What a step gave."""
+        self._told += 1
+        trial = self._trials.get(step.trial)
+        if trial is None:
+            trial = self._trials[step.trial] = Trial(step.point, self._coder.code(step.point))
+            self._known.add(trial.genes.tobytes())
+            self._next = max(self._next, step.trial + 1)
+        trial.running = False
+        trial.paid += outcome.price
+        self._contenders.discard(step.trial)
+        if outcome.values is None:
+            trial.ended = True
+            self._forecast.failed(step.trial)
+            return
+        trial.losses[step.rung] = losses(self._problem.goals, outcome.values)
+        self._forecast.observe(step.trial, step.rung, trial)
+        if step.rung < self._last:
+            self._contenders.add(step.trial)
+
+    # --- beginning and going on ----------------------------------------------------------------------------------
+    def _first(self) -> Step | None:
+        """A landmark or a member of the first design; None when that is over."""
+        while self._landmarks:
+            point = self._landmarks.pop(0)
+            if self._problem.admits(point):
+                return self._start(point, self._coder.code(point))
+        if len(self._trials) >= STARTUP:
+            self._design.clear()
+        while self._design:
+            genes = self._design.pop(0)
+            if self._may_begin(genes):
+                return self._start(self._coder.point(genes), genes)
+        return None
+
+    def _wander(self) -> Step | None:
+        """A random new candidate; None when there seems to be none."""
+        drawn = itertools.chain(self._coder.sample(self._rng, DRAWS), self._coder.rest())
+        fresh = next((genes for genes in drawn if self._may_begin(genes)), None)
+        if fresh is not None:
+            return self._start(self._coder.point(fresh), fresh)
+        return self._any_paused()
+
+    def _any_paused(self) -> Step | None:
+        paused = sorted(number for number in self._contenders if not self._trials[number].running)
+        return self._go_on(paused[0]) if paused else None
+
+    def _may_begin(self, genes: Array) -> bool:
+        """Asks once, whatever the answer: nobody is asked for the same candidate again."""
+        key = genes.tobytes()
+        if key in self._known:
+            return False
+        self._known.add(key)
+        return self._problem.admits(self._coder.point(genes))
+
+    def _begin(self, genes: Array) -> Step:
+        return self._start(self._coder.point(genes), genes)
+
+    def _start(self, point: Point, genes: Array) -> Step:
+        number, self._next = self._next, self._next + 1
+        self._known.add(genes.tobytes())
+        self._trials[number] = Trial(point, genes)
+        return Step(number, point, 0)
+
+    def _go_on(self, number: int) -> Step:
+        trial = self._trials[number]
+        trial.running = True
+        self._contenders.discard(number)
+        return Step(number, trial.point, trial.rung + 1, trial.rung)
+
+    # --- weighing ------------------------------------------------------------------------------------------------
+    def _targets(self) -> list[int]:
+        """Rungs at which a trial may add to the front."""
+        return list(range(self._last + 1)) if self._problem.every_rung else [self._last]
+
+    def _bargains(
+        self, genes: Array, lower: Array, upper: Array, numbers: Sequence[int] = (), *, exact: bool = False
+    ) -> tuple[Array, Array]:
+        """The bargain and the gain of new candidates, or of the paused trials `numbers`: the best over the rungs."""
+        best, gains = np.zeros(len(genes)), np.zeros(len(genes))
+        paid = np.array([self._trials[number].paid for number in numbers]) if numbers else np.zeros(len(genes))
+        stands = np.array([self._trials[number].rung for number in numbers]) if numbers else np.full(len(genes), -1)
+        for rung in self._targets():
+            ahead = stands < rung
+            if not ahead.any():
+                continue
+            mean, deviation = self._forecast.losses(genes[ahead], rung, exact=exact or bool(numbers))
+            gain = expected_gain(mean, deviation, lower, upper)
+            cost = self._forecast.cost(genes[ahead], rung)
+            price = np.maximum(cost - paid[ahead], 0.05 * cost)
+            value = gain / price**THRIFT
+            better = value > best[ahead]
+            where = np.flatnonzero(ahead)[better]
+            best[where], gains[where] = value[better], gain[better]
+        return best, gains
+
+    def _best_paused(self, lower: Array, upper: Array) -> tuple[int | None, float, float]:
+        """The paused trial whose going on is the best bargain, that bargain, and its gain."""
+        paused = sorted(self._contenders)
+        if not paused:
+            return None, 0.0, 0.0
+        genes = np.array([self._trials[number].genes for number in paused])
+        bargains, gains = self._bargains(genes, lower, upper, paused)
+        best = int(np.argmax(bargains))
+        return paused[best], float(bargains[best]), float(gains[best])
+
+    def _propose(self, lower: Array, upper: Array) -> tuple[Array | None, float]:
+        """The best new bargain: a random and a mutated pool, its best refined, a short list priced exactly."""
+        parents = np.array([self._trials[number].genes for number in self._elite or sorted(self._trials)])
+        third = POOL // 3
+        drawn, mutated = self._coder.sample(self._rng, third), self._coder.mutate(self._rng, parents, POOL - third)
+        pool = np.concatenate([drawn, mutated])
+        values, _ = self._bargains(pool, lower, upper)
+        for _ in range(REFINEMENTS):
+            more = self._coder.mutate(self._rng, pool[np.argsort(-values)[:TOP]], CHILDREN)
+            pool, values = np.concatenate([pool, more]), np.append(values, self._bargains(more, lower, upper)[0])
+        order = [index for index in np.argsort(-values, kind="stable") if pool[index].tobytes() not in self._known]
+        if not self._forecast.quoted:
+            return next(((pool[i], float(values[i])) for i in order if self._may_begin(pool[i])), (None, 0.0))
+        listed = list({pool[index].tobytes(): index for index in reversed(order)}.values())[::-1]
+        short = pool[listed[: self._problem.quotes]]
+        if not len(short):
+            return None, 0.0
+        exact, _ = self._bargains(short, lower, upper, exact=True)
+        hopeless = self._hopeless(short)
+        for place in np.argsort(-exact, kind="stable"):
+            if hopeless[place]:
+                self._known.add(short[place].tobytes())
+                self.dropped += 1
+            elif self._may_begin(short[place]):
+                return short[place], float(exact[place])
+        return None, 0.0
+
+    def _hopeless(self, genes: Array) -> Array:
+        """Whether results beat a candidate at every plausible loss, wherever it might stop."""
+        beaten = np.ones(len(genes), dtype=bool)
+        front = self._results()
+        for rung in self._targets():
+            mean, deviation = self._forecast.losses(genes, rung, exact=True)
+            beaten &= dominated_by(mean - PLAUSIBLE * deviation, front)
+        return beaten
+
+    def _results(self) -> Array:
+        """Losses of all that counts as a result."""
+        found = [
+            loss
+            for trial in self._trials.values()
+            for rung, loss in trial.losses.items()
+            if self._problem.every_rung or rung == self._last
+        ]
+        return np.array(found).reshape(-1, len(self._problem.goals))
+
+    def _standing(self) -> tuple[Array, Array, float]:
+        """What no result dominates, cut into boxes, and the volume of what is dominated.
+
+        Steps in flight are believed to give what is forecast. The reference point is what a poor random candidate
+        would get, so that neither end of the front is cut off.
+        """
+        front = self._results()
+        flying = [trial.genes for trial in self._trials.values() if trial.running]
+        if flying:
+            believed, _ = self._forecast.losses(np.array(flying), self._last)
+            front = np.concatenate([front, believed])
+        means = [self._forecast.losses(self._sample, rung)[0] for rung in self._targets()]
+        mean = np.concatenate(means)
+        reference = np.concatenate([np.quantile(means[-1][:, :1], 0.95, axis=0), mean[:, 1:].max(axis=0)])
+        if len(front):
+            # A front that lies beyond the forecasts is no less of a front.
+            reference = np.maximum(reference, np.quantile(front, 0.5, axis=0) + 1e-9)
+        lower, upper = boxes(front, reference)
+        best = np.concatenate([mean, front]).min(axis=0)
+        span = float(np.prod(np.maximum(reference - best, 1e-12)))
+        free = np.maximum(np.minimum(upper, reference) - np.maximum(lower, best), 0.0).prod(axis=1).sum()
+        return lower, upper, max(span - float(free), 1e-12 * span)
+
+    def _sort_out(self) -> None:
+        """Sorts trials by predicted final losses: parents are those that nothing beats, and what is hopeless rests."""
+        told = [number for number, trial in self._trials.items() if trial.losses and not trial.ended]
+        if not told:
+            return
+        genes = np.array([self._trials[number].genes for number in told])
+        mean, deviation = self._forecast.losses(genes, self._last, exact=True)
+        for row, number in enumerate(told):
+            if self._last in self._trials[number].losses:
+                mean[row], deviation[row] = self._trials[number].losses[self._last], 0.0
+        self._elite = [told[row] for row in np.flatnonzero(~dominated_by(mean, mean))]
+        done = np.array([row for row, number in enumerate(told) if self._trials[number].rung == self._last], dtype=int)
+        beaten = dominated_by(mean - PLAUSIBLE * deviation, mean[done])
+        for row, number in enumerate(told):
+            if beaten[row] and math.isfinite(mean[row, 0]):
+                self._contenders.discard(number)
+            elif self._trials[number].rung < self._last and not self._trials[number].running:
+                self._contenders.add(number)
