@@ -124,7 +124,7 @@ def test_one_model_is_enough(tracker, client, runs_of, example):
 
 def test_a_model_that_cannot_be_exported_is_told_and_the_rest_goes_on(tracker, client, runs_of, example):
     tracker.model("0", Undecided().eval(), example)
-    tracker.model(1, Convolutions().eval(), example)
+    tracker.model("1", Convolutions().eval(), example)
     tracker.end("FINISHED")
     tracker.close()
     assert "model of trial 0 is not in MLflow" in tracker.problem
