@@ -148,12 +148,16 @@ def factors_json(study: Study) -> dict[str, Any] | None:
 
 
 def next_commands(study: Study) -> list[str]:
-    """The three commands one would want after a search."""
-    best = study.best().name
+    """The commands one would want after a search."""
+    from automl.training.trial import WEIGHTS
+
+    best = study.best()
     home = "" if str(study.home) == "runs" else f" --home {study.home}"
+    # A training that was looked up has left no model.
+    trained = (study.step_folder(best.spec) / WEIGHTS).is_file()
     return [
         f"automl front {study.name} --plot front.png{home}",
-        f"automl export {study.name} {best} --format onnx{home}",
+        *([f"automl export {study.name} {best.name} --format onnx{home}"] if trained else []),
         f"automl ui{home}",
     ]
 

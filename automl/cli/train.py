@@ -73,7 +73,7 @@ def command(study: str, trial: str, epochs: int | None, output: Path | None, hom
 def _mend(original: Path, again: Path) -> None:
     """Puts the model trained again in the place of a missing or damaged one; whole ones are left alone."""
     from automl.files import write_bytes
-    from automl.training.parts import WEIGHTS
+    from automl.training.trial import WEIGHTS
 
     fresh = (again / WEIGHTS).read_bytes()
     target = original / WEIGHTS

@@ -337,7 +337,7 @@ def _scaled(goal: Goal, value: float) -> float:
 
 def _as_name(text: str) -> str:
     """A text as a study may be called: data may be named with a colon, a path or a query."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:80].strip("-.") or "study"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:40].strip("-.") or "study"
 
 
 def _free_name(stem: str, taken: list[str]) -> str:

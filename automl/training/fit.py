@@ -17,9 +17,9 @@ from automl.price.tag import SUMS, Figure, PriceTag
 from automl.training.latency import HOW as LATENCY
 from automl.training.latency import time_prediction
 from automl.training.lightning import make_trainer, prepared
-from automl.training.parts import WEIGHTS, build_datamodule, build_model, build_module, count_work, load_model
+from automl.training.parts import build_datamodule, build_model, build_module, count_work, load_model
 from automl.training.recorded import replay_test, replay_trial
-from automl.training.trial import TrialResult, TrialSpec, checkpoint_path
+from automl.training.trial import WEIGHTS, TrialResult, TrialSpec, checkpoint_path
 
 if TYPE_CHECKING:
     from pathlib import Path

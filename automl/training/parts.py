@@ -12,6 +12,7 @@ from automl.errors import StudyError
 from automl.host import get_host
 from automl.parts import DataSource, Space, Task
 from automl.price.flops import count
+from automl.training.trial import WEIGHTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +27,6 @@ MOST_COUNTED = 512
 """Candidates of a space whose work is remembered."""
 
 _counted: weakref.WeakKeyDictionary[Space, collections.OrderedDict[tuple[str, str], Work]] = weakref.WeakKeyDictionary()
-
-WEIGHTS = "model.safetensors"
-"""File of a trial's folder that holds its weights."""
 
 
 def build_model(spec: TrialSpec) -> torch.nn.Module:

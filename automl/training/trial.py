@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WEIGHTS = "model.safetensors"
+"""File of a step's folder that holds the weights."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TrialSpec:
     """All there is to know to train one candidate: the same spec gives the same model, anywhere and any time.

@@ -45,7 +45,7 @@ THRIFT = 0.25
 PLAUSIBLE = 2.0
 """Standard deviations within which a loss is plausible."""
 
-WORTH = 5e-3
+WORTH = 1e-3
 """Least gain, as a part of the whole front's hypervolume, for which a trial goes on once no new one may begin."""
 
 DRAWS = 1000
@@ -161,12 +161,14 @@ class ParetoSearcher:
         return self._go_on(paused[0]) if paused else None
 
     def _may_begin(self, genes: Array) -> bool:
-        """Asks once, whatever the answer: nobody is asked for the same candidate again."""
+        """Whether a candidate is new and admitted; one that is not is never asked for again."""
         key = genes.tobytes()
         if key in self._known:
             return False
+        if self._problem.admits(self._coder.point(genes)):
+            return True
         self._known.add(key)
-        return self._problem.admits(self._coder.point(genes))
+        return False
 
     def _begin(self, genes: Array) -> Step:
         return self._start(self._coder.point(genes), genes)
