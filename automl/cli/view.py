@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from automl.engine.observer import Observer
-from automl.engine.rungs import OFF, parse_rungs
 from automl.report.units import si
 
 if TYPE_CHECKING:
@@ -79,8 +78,8 @@ class LiveView(Observer):
         """Says what it will cost."""
         self._study = study
         self._total = remaining
-        rungs = parse_rungs(study.settings.rungs or OFF, study.settings.epochs or 1)
-        self._expected_epochs = max(1.0, remaining * rungs[-1] * (estimate.share if estimate else 1.0))
+        full = study.settings.epochs or 1
+        self._expected_epochs = max(1.0, remaining * full * (estimate.share if estimate else 1.0))
         settings = study.settings
         past = f", going on after {study.trial_count} trials" if study.records else ""
         self._console.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from automl.price.tag import PriceTag
 from automl.training.trial import TrialSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from automl.engine.record import Record
     from automl.parts import Config
@@ -59,17 +60,9 @@ class Beforehand:
 
     def spec(self, step: Step, study: str) -> TrialSpec:
         """All there is to know to make a step."""
-        settings, rungs = self._plan.settings, self._plan.rungs
-        return TrialSpec(
-            study=study,
-            number=step.trial,
-            space=self._plan.space.name,
-            config=self.config(step.point),
-            data=self._plan.data,
-            epochs=rungs[-1],
-            batch_size=settings.batch_size or BATCH_SIZE,
-            seed=settings.seed + step.trial,
-            threads=settings.threads or 1,
+        rungs = self._plan.rungs
+        return dataclasses.replace(
+            trial_spec(self._plan, self.config(step.point), study, step.trial),
             rung=rungs[step.rung] if step.rung < len(rungs) - 1 else None,
             from_rung=None if step.from_rung is None else rungs[step.from_rung],
         )
@@ -79,7 +72,7 @@ class Beforehand:
         if not self._plan.limits:
             return ""
         try:
-            figures = self._figures(point, self._plan.rungs[-1])
+            [figures] = self._figures(point, self._plan.rungs[-1:])
         except Exception as error:  # noqa: BLE001 - what cannot be built cannot be shown to keep a limit
             return f"{UNBUILDABLE} ({type(error).__name__})"
         for limit in self._plan.limits:
@@ -94,31 +87,49 @@ class Beforehand:
         """For each rung a value a goal, NaN where training alone will tell."""
         blank = (math.nan,) * len(self._plan.goals)
         try:
-            return [self._values(self._figures(point, epochs)) for epochs in self._plan.rungs]
+            return [self._values(figures) for figures in self._figures(point, self._plan.rungs)]
         except Exception:  # noqa: BLE001 - it fails in its own trial, with its cause
             return [blank] * len(self._plan.rungs)
 
     def _values(self, figures: Mapping[str, float]) -> tuple[float, ...]:
         return tuple(float(value) for value in self._plan.objective.values(self._plan.task, _Known(figures)))
 
-    def _figures(self, point: Point, epochs: int) -> NamedFigures:
+    def _figures(self, point: Point, rungs: Sequence[int]) -> list[NamedFigures]:
+        """What is known of a candidate as it would stand at each of the rungs."""
         plan = self._plan
         predictions = plan.settings.predictions
         if isinstance(plan.space, RecordedSpace):
             known = plan.space.before(self.config(point), plan.data)
             if known is None:
-                return NamedFigures({}, PriceTag(), PriceTag(), predictions)
-            return NamedFigures(known.metrics, known.training, known.prediction, predictions)
-        from automl.parts.strategy import Step
+                return [NamedFigures({}, PriceTag(), PriceTag(), predictions)] * len(rungs)
+            return [NamedFigures(known.metrics, known.training, known.prediction, predictions)] * len(rungs)
         from automl.training.parts import count_work
 
-        spec = self.spec(Step(0, point, len(plan.rungs) - 1), "")
+        spec = trial_spec(plan, self.config(point))
         work = count_work(spec)
+        prediction = work.prediction_tag()
         examples, steps = self._an_epoch or (plan.data.train_size, math.ceil(plan.data.train_size / spec.batch_size))
-        training = work.training_tag(round(epochs * examples), round(epochs * steps), spec.batch_size)
-        return NamedFigures(
-            {}, training, work.prediction_tag(), predictions, lambda device: plan.pricer.on_device(work, device)
-        )
+        trainings = [work.training_tag(round(n * examples), round(n * steps), spec.batch_size) for n in rungs]
+        return [
+            NamedFigures({}, training, prediction, predictions, lambda device: plan.pricer.on_device(work, device))
+            for training in trainings
+        ]
+
+
+def trial_spec(plan: Plan, config: Config, study: str = "", number: int = 0) -> TrialSpec:
+    """A full training of a candidate, as the plan asks for it."""
+    settings = plan.settings
+    return TrialSpec(
+        study=study,
+        number=number,
+        space=plan.space.name,
+        config=config,
+        data=plan.data,
+        epochs=plan.rungs[-1],
+        batch_size=settings.batch_size or BATCH_SIZE,
+        seed=settings.seed + number,
+        threads=settings.threads or 1,
+    )
 
 
 class _Known(dict[str, float]):

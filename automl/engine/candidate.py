@@ -11,7 +11,7 @@ from automl.engine.pick import WAYS
 from automl.engine.study import Study
 from automl.errors import UsageError, near_names
 from automl.host import get_host
-from automl.parts import DataSource, Space
+from automl.parts import Space
 from automl.training.trial import TrialSpec
 
 if TYPE_CHECKING:
@@ -82,11 +82,9 @@ def find_candidate(
 def _of_space(space: Space, host: Host, narrow: Mapping[str, str], data: str | None) -> Candidate:
     import optuna
 
-    name = data or space.default_data
-    source = host.part(DataSource, name) if name else host.preferred(DataSource)
-    spec = source.spec()
-    if spec.task not in space.tasks:
-        raise UsageError(f"Space {space.name!r} is for {' or '.join(space.tasks)}; data {name!r} poses {spec.task}.")
+    from automl.engine.resolve import data_for
+
+    source, spec = data_for(space, data, host)
     dimensions = space.dimensions(spec)
     narrowing = parse_narrowing(dict(narrow), dimensions, space.name)
     point = starting_point({}, dimensions, narrowing)

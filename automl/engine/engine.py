@@ -8,7 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from automl.engine.front import front_indices, hypervolume
+from automl.engine.front import cheapest_first, hypervolume
 from automl.errors import UsageError
 from automl.parts.strategy import Outcome, Point, Problem, Step, Strategy
 
@@ -86,7 +86,6 @@ class Engine:
         self._key = key or _key
         self._begun: set[str] = set()
         self._in_flight: dict[int, Step] = {}
-        self._at: dict[int, int] = {}
         self._results: list[tuple[Step, tuple[float, ...]]] = []
         problem = Problem(
             dimensions=self.dimensions,
@@ -137,7 +136,6 @@ class Engine:
         told = None if values is None else tuple(float(value) for value in values)
         if told is not None:
             self._results.append((step, told))
-            self._at[step.trial] = step.rung
         self._searcher.tell(step, Outcome(told, price))
 
     def resume(self, step: Step) -> None:
@@ -160,9 +158,7 @@ class Engine:
     def front(self) -> list[tuple[Step, tuple[float, ...]]]:
         """The results that no other dominates, the cheapest first (the last goal decides)."""
         results = self.results
-        kept = [results[index] for index in front_indices([values for _, values in results], self.goals)]
-        sign = -1 if self.goals[-1].direction == "maximize" else 1
-        return sorted(kept, key=lambda result: sign * result[1][-1])
+        return [results[index] for index in cheapest_first([values for _, values in results], self.goals)]
 
     def hypervolume(self, reference: Sequence[float]) -> float:
         """Volume between the results and a point worse than all of them; logarithmic goals by their logarithm."""

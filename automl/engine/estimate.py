@@ -9,16 +9,16 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.beforehand import trial_spec
 from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.settings import MOST_TRIALS, TRIALS
-from automl.parts.recorded import RecordedSpace
 from automl.price.tag import Figure, PriceTag
-from automl.training.trial import TrialSpec
 
 if TYPE_CHECKING:
     from automl.parts import Config
     from automl.price.work import Work
+    from automl.training.trial import TrialSpec
 
 SAMPLES = 6
 TIMED = 3
@@ -80,7 +80,7 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
         The estimate; None when none of the sampled candidates could be built, which the search will report, and where
         trainings are looked up, which costs nothing.
     """
-    if isinstance(plan.space, RecordedSpace):
+    if plan.recorded:
         return None
     counted = sorted(_counted(plan), key=lambda pair: pair[0].training.flops)
     if not counted:
@@ -126,7 +126,7 @@ def _counted(plan: Plan) -> list[tuple[Work, TrialSpec]]:
 
     counted = []
     for config in _sample(plan):
-        spec = _spec(plan, config)
+        spec = trial_spec(plan, config, "estimate")
         with contextlib.suppress(Exception):  # it fails in its own trial, with its cause
             counted.append((count_work(spec), spec))
     return counted
@@ -137,21 +137,6 @@ def _sample(plan: Plan) -> list[Config]:
 
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=plan.settings.seed))
     return [plan.space.suggest(NarrowedTrial(study.ask(), plan.narrowing), plan.data) for _ in range(SAMPLES)]
-
-
-def _spec(plan: Plan, config: Config) -> TrialSpec:
-    settings = plan.settings
-    return TrialSpec(
-        study="estimate",
-        number=0,
-        space=plan.space.name,
-        config=config,
-        data=plan.data,
-        epochs=plan.rungs[-1],
-        batch_size=settings.batch_size or BATCH_SIZE,
-        seed=settings.seed,
-        threads=settings.threads or 1,
-    )
 
 
 def _trial_s(spec: TrialSpec) -> float:

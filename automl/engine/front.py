@@ -36,6 +36,11 @@ def front_indices(points: Sequence[Values], goals: Sequence[Goal]) -> list[int]:
     return sorted(kept)
 
 
+def cheapest_first(points: Sequence[Values], goals: Sequence[Goal]) -> list[int]:
+    """Indices of the points that no other point dominates, the cheapest first: the last goal decides."""
+    return sorted(front_indices(points, goals), key=lambda index: as_losses(points[index], goals)[-1])
+
+
 def hypervolume(points: Sequence[Values], reference: Values, goals: Sequence[Goal]) -> float:
     """Volume between the points and a reference point that is worse than all of them.
 

@@ -6,8 +6,6 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from automl.parts.recorded import RecordedSpace
-
 if TYPE_CHECKING:
     from automl.engine.record import Record
     from automl.engine.resolve import Plan
@@ -62,7 +60,7 @@ class Judge:
         return max(0.0, result.training[quantity].value - earlier)
 
     def _quantity(self, result: TrialResult) -> str:
-        if not isinstance(self._plan.space, RecordedSpace):
+        if not self._plan.recorded:
             return "flops"
         wanted = [goal.metric.removeprefix("training_") for goal in self._plan.goals]
         return next((name for name in (*wanted, "wall_s", "flops") if name in result.training), "wall_s")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ from automl.parts import Categorical, Dimension, Float, Integer
 
 if TYPE_CHECKING:
     import optuna
+
+    from automl.parts import Goal
 
 
 def narrowed(dimensions: Sequence[Dimension], narrowing: Narrowing) -> tuple[Dimension, ...]:
@@ -44,6 +48,14 @@ def distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
     if isinstance(dimension, Integer):
         return IntDistribution(dimension.low, dimension.high, log=dimension.log)
     return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+
+
+def optuna_value(goal: Goal, value: float) -> float:
+    """A value of a goal in Optuna's words, its logarithm where the goal spans orders of magnitude.
+
+    Samplers and plots weigh a goal by its range: on a linear scale all cheap models would look alike.
+    """
+    return math.log10(max(value, sys.float_info.min)) if goal.log else value
 
 
 class PointTrial:

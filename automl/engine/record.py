@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from automl.engine.front import dominates, front_indices
+from automl.engine.front import cheapest_first, dominates
 from automl.errors import UsageError
 from automl.parts.strategy import Step
 from automl.training.trial import TrialResult, TrialSpec
@@ -107,9 +107,7 @@ def front(records: Sequence[Record], goals: Sequence[Goal]) -> list[Record]:
     """The records that no other dominates, the cheapest first (the last goal decides)."""
     scored = [record for record in records if record.values is not None]
     points = [record.values for record in scored if record.values is not None]
-    kept = [scored[index] for index in front_indices(points, goals)]
-    sign = -1 if goals[-1].direction == "maximize" else 1
-    return sorted(kept, key=lambda record: sign * record.values[-1] if record.values else 0.0)
+    return [scored[index] for index in cheapest_first(points, goals)]
 
 
 def latest(records: Sequence[Record]) -> list[Record]:

@@ -62,6 +62,11 @@ class Plan:
     rungs: tuple[int, ...]
     limits: tuple[Limit, ...]
 
+    @property
+    def recorded(self) -> bool:
+        """Whether trainings are looked up, not made."""
+        return isinstance(self.space, RecordedSpace)
+
 
 def resolve(settings: Settings, host: Host | None = None) -> Plan:
     """Looks every name up and makes every choice that was left open.
@@ -73,12 +78,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     space = host.part(Space, settings.space)
     objective = chosen_objective(host, settings.objective, settings.goals)
     pricer = Pricer.of(settings)
-    source = _source(host, settings, space)
-    data = source.spec()
-    if data.task.partition(":")[0] not in space.tasks:
-        raise UsageError(
-            f"Space {space.name!r} is for {' or '.join(space.tasks)}; data {source.name!r} poses {data.task}."
-        )
+    source, data = data_for(space, settings.data, host)
     task = host.part(Task, data.task)
     check_figures(objective.reads(task), task, pricer.tariff)
     pricer.check_devices(objective.reads(task))
@@ -149,9 +149,18 @@ def _threads(data: DataSpec) -> int:
     return 1 if math.prod(data.input_shape) <= SMALL_EXAMPLE else cores()
 
 
-def _source(host: Host, settings: Settings, space: Space) -> DataSource:
-    if settings.data:
-        return host.part(DataSource, settings.data)
-    if space.default_data is None:
-        return host.preferred(DataSource)
-    return host.part(DataSource, space.default_data)
+def data_for(space: Space, name: str | None, host: Host) -> tuple[DataSource, DataSpec]:
+    """The data that a space is to work on: by name, or else the space's own example, or else the preferred one.
+
+    Raises:
+        UsageError: There is no such data, or it poses a task that the space is not for.
+    """
+    chosen = name or space.default_data
+    source = host.part(DataSource, chosen) if chosen else host.preferred(DataSource)
+    data = source.spec()
+    # A space is for a task in all its variants.
+    if data.task.partition(":")[0] not in space.tasks:
+        raise UsageError(
+            f"Space {space.name!r} is for {' or '.join(space.tasks)}; data {source.name!r} poses {data.task}."
+        )
+    return source, data

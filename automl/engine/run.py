@@ -17,7 +17,6 @@ from automl.engine.settings import TRIALS
 from automl.engine.store import DATABASE, database_error, held, prepare_home
 from automl.engine.study import Study
 from automl.errors import TrialError, UsageError
-from automl.parts.recorded import RecordedSpace
 from automl.price import energy, named
 from automl.price.meter import Meter
 from automl.price.tag import PriceTag
@@ -51,7 +50,6 @@ class Search:
         self._executor = executor
         self._observers = observers
         self._judge = Judge(plan)
-        self._recorded = isinstance(plan.space, RecordedSpace)
         self._latest: dict[int, Record] = {}
 
     def run(self) -> Study:
@@ -70,7 +68,7 @@ class Search:
         import sqlalchemy.exc
 
         home = self._plan.settings.home
-        if not self._recorded:
+        if not self._plan.recorded:
             # Opening the energy meters takes seconds, which are no part of any search.
             energy.warm_up()
             self._check_energy()
@@ -79,7 +77,7 @@ class Search:
                 prepare_home(home)
                 study = Study.create(self._plan)
                 with held(study.folder):
-                    self._bill = Bill(study, None if self._recorded else meter, self._plan.pricer.tariff)
+                    self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
                     try:
                         self._run(study)
                     except KeyboardInterrupt:
@@ -106,11 +104,11 @@ class Search:
         else:
             self._tell(lambda observer: observer.prepared(study, None, 0))
         while True:
+            new = study.trial_count < most
             # One result there must be, or what was spent until here has bought nothing.
             if study.records and (reason := self._bill.over(self._plan.budget)):
-                reason = f"{reason}; {self._with_more(engine, unfinished, new=study.trial_count < most)}"
+                reason = f"{reason}; {self._with_more(engine, unfinished, new=new)}"
                 break
-            new = study.trial_count < most
             step = unfinished.pop(0) if unfinished else engine.ask(new=new)
             if step is None:
                 reason = "every candidate of the space has been tried" if new else ""
@@ -138,7 +136,7 @@ class Search:
             seed=self._plan.settings.seed,
             landmarks=known.landmarks(),
             quote=known.quote,
-            quotes=RECORDED_QUOTES if self._recorded else QUOTES,
+            quotes=RECORDED_QUOTES if self._plan.recorded else QUOTES,
             refuse=known.refuse,
             key=known.key,
         )
@@ -180,7 +178,7 @@ class Search:
     def _step(self, study: Study, engine: Engine, step: Step) -> Record:
         spec = self._beforehand.spec(step, study.name)
         label = self._plan.space.describe(spec.config)
-        if not self._recorded:
+        if not self._plan.recorded:
             study.keep_in_flight(engine.in_flight)
         self._tell(lambda observer: observer.trial_started(spec, label))
 
@@ -193,7 +191,7 @@ class Search:
         before = self._latest.get(step.trial)
         price = self._judge.price(result, before)
         record = study.add(Record(spec, result, values, label, step=step, price=price), self._beforehand.dimensions)
-        if not self._recorded:
+        if not self._plan.recorded:
             study.tidy(record)
         self._latest[step.trial] = record
         self._beforehand.learn(record)

@@ -6,15 +6,13 @@ import dataclasses
 import datetime
 import functools
 import json
-import math
 import re
 import shutil
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from automl.engine.pick import pick
-from automl.engine.points import distribution
+from automl.engine.points import distribution, optuna_value
 from automl.engine.pricer import Pricer
 from automl.engine.record import Record, find, front, trial_count
 from automl.engine.settings import Settings
@@ -151,11 +149,12 @@ class Study:
         """Removes the checkpoints of a trial that nobody will go on from, now that its step is kept."""
         folder, spec = self.checkpoints(record.number), record.spec
         over = record.values is None or spec.rung is None
-        for path in folder.glob("*.ckpt"):
-            if over or path != checkpoint_path(folder, spec.last_epoch):
-                path.unlink(missing_ok=True)
-        if over and folder.is_dir():
+        if over:
             shutil.rmtree(folder, ignore_errors=True)
+            return
+        for path in folder.glob("*.ckpt"):
+            if path != checkpoint_path(folder, spec.last_epoch):
+                path.unlink(missing_ok=True)
 
     @property
     def records(self) -> list[Record]:
@@ -293,10 +292,7 @@ class Study:
         self.optuna.set_user_attr("bill", bill.to_json())
 
     def add(self, record: Record, dimensions: Sequence[Dimension]) -> Record:
-        """Takes in what became of a step, as a finished trial of Optuna's.
-
-        Optuna holds the logarithm of goals that span orders of magnitude: whoever opens the database with Optuna's
-        own tools would see all cheap models in one spot on a linear scale.
+        """Takes in what became of a step, as a finished trial of Optuna's; its values in Optuna's words.
 
         Args:
             record: The step.
@@ -310,7 +306,7 @@ class Study:
         self.optuna.add_trial(
             optuna.trial.create_trial(
                 state=states.FAIL if record.values is None else states.COMPLETE,
-                values=[_scaled(goal, value) for goal, value in pairs] if record.values else None,
+                values=[optuna_value(goal, value) for goal, value in pairs] if record.values else None,
                 params=record.step.point,
                 distributions={dimension.name: distribution(dimension) for dimension in dimensions},
                 user_attrs={"automl": record.to_json()},
@@ -329,10 +325,6 @@ class Study:
                 f"Study {self.name!r} exists in {self.home} with other settings ({'; '.join(differing)}). "
                 "Give the new search another --study, or the old settings."
             )
-
-
-def _scaled(goal: Goal, value: float) -> float:
-    return math.log10(max(value, sys.float_info.min)) if goal.log else value
 
 
 def _as_name(text: str) -> str:

@@ -142,18 +142,18 @@ class _Run:
             with Meter() as training:
                 keep = self._train(module)
             measured = training.tag()
-            keep(measured)
+            # Metered is this step alone; what the steps before have taken stands in the checkpoint.
+            whole = self._paid + measured if self._paid else measured
+            keep(whole)
             score = _score(spec, diary)
             running = self._running(module, measured)
-        # Metered is this step alone; what the steps before have taken stands in the checkpoint.
-        whole = self._paid + measured if self._paid else measured
         trained = work.training_tag(diary.trained_examples, diary.steps, spec.batch_size) | whole
         prediction = work.prediction_tag() | running
         self.result = self._result("complete", score=score, training=trained, prediction=prediction)
         return module
 
     def _train(self, module: LightningModule) -> Callable[[PriceTag], None]:
-        """Trains; returns what writes the checkpoint, once the price of the training is known."""
+        """Trains; returns what writes the checkpoint, once the price from the very beginning is known."""
         from automl.training import checkpoint
         from automl.training.callbacks import UnbiasedRunningAverages
         from automl.training.resume import Resume
@@ -174,9 +174,9 @@ class _Run:
             raise
         resume.note()
 
-        def keep(measured: PriceTag) -> None:
+        def keep(paid: PriceTag) -> None:
             if spec.rung is not None and self._checkpoints is not None:
-                resume.paid = self._paid + measured if self._paid else measured
+                resume.paid = paid
                 checkpoint.save(trainer, checkpoint_path(self._checkpoints, spec.rung))
 
         return keep

@@ -31,7 +31,7 @@ class Resume(Callback):
 
     def __init__(self, spec: TrialSpec, diary: Diary, randomness: Randomness) -> None:
         self.paid = PriceTag()
-        self._spec = spec
+        self._identity = json.dumps(identity(spec), sort_keys=True)
         self._diary = diary
         self._randomness = randomness
         self._state: dict[str, Any] = {}
@@ -43,7 +43,7 @@ class Resume(Callback):
     def state_dict(self) -> dict[str, Any]:
         """What goes into the checkpoint, made of what `torch.load` takes with ``weights_only``."""
         return {
-            "spec": json.dumps(identity(self._spec), sort_keys=True),
+            "spec": self._identity,
             "counts": self._diary.counts(),
             "paid": json.dumps(self.paid.to_json()),
             "randomness": self._state,
@@ -63,7 +63,7 @@ class Resume(Callback):
             kept = whole["callbacks"][self.state_key]
         except Exception as error:
             raise TrialError(f"the checkpoint {path} is damaged: {type(error).__name__}: {error}") from error
-        if kept["spec"] != json.dumps(identity(self._spec), sort_keys=True):
+        if kept["spec"] != self._identity:
             raise TrialError(f"the checkpoint {path} is of another candidate")
         self._diary.go_on(kept["counts"])
         self._randomness.restore(kept["randomness"])

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import random
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState
 
-from automl.engine.points import distribution
+from automl.engine.points import distribution, optuna_value
 from automl_strategies.plain import PlainSearcher
 from automl_strategies.points import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from automl.parts import Goal
     from automl.parts.strategy import Outcome, Point, Problem, Step
 
 ATTEMPTS = 20
@@ -141,18 +138,13 @@ class OptunaSearcher(PlainSearcher):
     def _values(self, outcome: Outcome | None) -> list[float] | None:
         if outcome is None or outcome.values is None:
             return None
-        return [_scaled(goal, value) for goal, value in zip(self.problem.goals, outcome.values, strict=True)]
+        return [optuna_value(goal, value) for goal, value in zip(self.problem.goals, outcome.values, strict=True)]
 
 
 def _state(outcome: Outcome | None) -> TrialState:
     if outcome is None:
         return TrialState.RUNNING
     return TrialState.FAIL if outcome.values is None else TrialState.COMPLETE
-
-
-def _scaled(goal: Goal, value: float) -> float:
-    """Samplers weigh a goal by its range: on a linear scale all cheap candidates would look alike."""
-    return math.log10(max(value, sys.float_info.min)) if goal.log else value
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automl.parts import Categorical, Integer
+from automl_strategies.plain import SMALL
+from automl_strategies.points import all_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +23,9 @@ Array = npt.NDArray[np.float64]
 CROSSED, HALF = 0.3, 0.5
 """Part of the children that have two parents, and of their genes that come from the second."""
 
-FEW = 10_000
-"""Candidates that may be gone through one by one."""
-
 
 class Coder:
-    """Configs as rows of genes: a position from 0 to 1, or the index of a choice."""
+    """Points as rows of genes: a position from 0 to 1, or the index of a choice."""
 
     def __init__(self, dimensions: Sequence[Dimension]) -> None:
         self._dimensions = tuple(dimensions)
@@ -82,11 +81,15 @@ class Coder:
 
     def rest(self) -> Iterator[Array]:
         """Every row there is, where they are few; none where there are many or endlessly many."""
-        sizes = [_size(dimension) for dimension in self._dimensions]
-        if math.prod(sizes) > FEW:
+        values = [all_values(dimension) for dimension in self._dimensions]
+        finite = [each for each in values if each is not None]
+        if len(finite) < len(values) or math.prod(map(len, finite)) > SMALL:
             return
-        levels = [_levels(dimension) for dimension in self._dimensions]
-        for row in itertools.product(*levels):
+        genes = [
+            range(len(each)) if isinstance(dimension, Categorical) else [_position(dimension, value) for value in each]
+            for dimension, each in zip(self._dimensions, finite, strict=True)
+        ]
+        for row in itertools.product(*genes):
             yield self._snap(np.array([row], float))[0]
 
     def code(self, point: Mapping[str, Any]) -> Array:
@@ -97,24 +100,6 @@ class Coder:
             categorical = isinstance(dimension, Categorical)
             row.append(dimension.choices.index(value) if categorical else _position(dimension, value))
         return self._snap(np.array([row], float))[0]
-
-
-def _size(dimension: Dimension) -> float:
-    """How many values a dimension has."""
-    if isinstance(dimension, Categorical):
-        return len(dimension.choices)
-    if dimension.low == dimension.high:
-        return 1
-    return dimension.high - dimension.low + 1 if isinstance(dimension, Integer) else math.inf
-
-
-def _levels(dimension: Dimension) -> Sequence[float]:
-    """All genes of a dimension that has few values."""
-    if isinstance(dimension, Categorical):
-        return range(len(dimension.choices))
-    if isinstance(dimension, Integer):
-        return [float(_position(dimension, value)) for value in range(dimension.low, dimension.high + 1)]
-    return [0.0]
 
 
 def _value(dimension: Any, position: Any) -> Any:

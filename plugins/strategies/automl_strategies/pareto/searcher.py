@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from automl.parts.strategy import Outcome, Point, Problem, Step
-from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain
+from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain, undominated
 from automl_strategies.pareto.coder import Array, Coder
 from automl_strategies.pareto.forecast import Forecast, losses
+from automl_strategies.plain import DRAWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,6 @@ PLAUSIBLE = 2.0
 
 WORTH = 1e-3
 """Least gain, as a part of the whole front's hypervolume, for which a trial goes on once no new one may begin."""
-
-DRAWS = 1000
 
 
 @dataclasses.dataclass
@@ -145,20 +143,17 @@ class ParetoSearcher:
         while self._design:
             genes = self._design.pop(0)
             if self._may_begin(genes):
-                return self._start(self._coder.point(genes), genes)
+                return self._begin(genes)
         return None
 
     def _wander(self) -> Step | None:
         """A random new candidate; None when there seems to be none."""
         drawn = itertools.chain(self._coder.sample(self._rng, DRAWS), self._coder.rest())
         fresh = next((genes for genes in drawn if self._may_begin(genes)), None)
-        if fresh is not None:
-            return self._start(self._coder.point(fresh), fresh)
-        return self._any_paused()
+        return self._any_paused() if fresh is None else self._begin(fresh)
 
     def _any_paused(self) -> Step | None:
-        paused = sorted(number for number in self._contenders if not self._trials[number].running)
-        return self._go_on(paused[0]) if paused else None
+        return self._go_on(min(self._contenders)) if self._contenders else None
 
     def _may_begin(self, genes: Array) -> bool:
         """Whether a candidate is new and admitted; one that is not is never asked for again."""
@@ -300,11 +295,11 @@ class ParetoSearcher:
         for row, number in enumerate(told):
             if self._last in self._trials[number].losses:
                 mean[row], deviation[row] = self._trials[number].losses[self._last], 0.0
-        self._elite = [told[row] for row in np.flatnonzero(~dominated_by(mean, mean))]
+        self._elite = [told[row] for row in undominated(mean)]
         done = np.array([row for row, number in enumerate(told) if self._trials[number].rung == self._last], dtype=int)
         beaten = dominated_by(mean - PLAUSIBLE * deviation, mean[done])
         for row, number in enumerate(told):
-            if beaten[row] and math.isfinite(mean[row, 0]):
+            if beaten[row]:
                 self._contenders.discard(number)
             elif self._trials[number].rung < self._last and not self._trials[number].running:
                 self._contenders.add(number)
