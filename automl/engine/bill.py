@@ -65,6 +65,9 @@ class Bill:
 
     def add(self, spent: PriceTag) -> None:
         """Takes in a finished piece of work and stores the bill."""
+        if self._meter is None and not spent:
+            # A look-up that found nothing has cost nothing; added, its unknown price would make the whole unknown.
+            return
         spent = spent.only(SUMS if self._meter is None else COUNTED)
         self._done = spent if self._done is None else self._done + spent
         self._running = None

@@ -10,6 +10,7 @@ from automl_replay.sources import HPOBench, LCBench, NASBench201, NASBenchGraph,
 from automl_replay.space import Recorded
 from automl_replay.task import RecordedTask
 
+import automl
 from automl.engine.goals import check_figures
 from automl.errors import UsageError
 from automl.parts import DataSpec
@@ -280,3 +281,19 @@ def test_there_is_nothing_to_train_or_build(tmp_path):
         if text:
             with pytest.raises(UsageError, match="come metrics"):
                 RecordedTask().variant(text)
+
+
+def test_a_candidate_that_was_never_recorded_leaves_the_bill_as_it_is(tmp_path):
+    (tmp_path / "runs.csv").write_text("width,depth,val,seconds\n8,1,0.5,1\n8,2,0.6,2\n16,1,0.7,4\n")
+    source = f"table:{tmp_path / 'runs.csv'}?config=width,depth&score=val&training_wall_s=seconds"
+    study = automl.search(
+        "recorded",
+        data=source,
+        goals=("val:max", "training_wall_s:min"),
+        strategy="grid",
+        trials=10,
+        home=tmp_path,
+        tracking_uri="off",
+    )
+    assert sorted(record.result.status for record in study.records) == ["complete"] * 3 + ["failed"]
+    assert study.bill["wall_s"].value == 7.0
