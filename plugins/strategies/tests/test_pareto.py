@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 from automl_strategies import Pareto, Random
-from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain
+from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain, thinned, undominated
 from automl_strategies.pareto.coder import Coder
 from automl_strategies.pareto.surrogate import Surface
 from hypothesis import given, settings
@@ -42,6 +42,18 @@ def test_boxes_fill_what_no_point_dominates(front, count):
     assert free + dominated == pytest.approx(1.0, abs=1e-9)
 
 
+@given(points, st.integers(1, 3))
+def test_the_expected_gain_of_a_certain_point_is_the_volume_it_adds(front, count):
+    front = np.array(front, float).reshape(-1, 3)[:, :count]
+    lower, upper = boxes(front, np.ones(count))
+    new = np.full(count, 0.5)
+    [gain] = expected_gain(new[None], np.zeros((1, count)), lower, upper)
+    volumes = [
+        hypervolume([tuple(row) for row in rows], (1,) * count, loss_goals(count)) for rows in (front, [*front, new])
+    ]
+    assert gain == pytest.approx(volumes[1] - volumes[0], abs=1e-9)
+
+
 def test_the_expected_gain_is_the_mean_gain():
     draw = np.random.default_rng(0)
     front = np.array([[0.2, 0.8], [0.5, 0.4], [0.9, 0.1]])
@@ -59,6 +71,19 @@ def test_a_known_loss_gains_exactly_what_it_covers():
     lower, upper = boxes(np.array([[0.5, 0.5]]), np.ones(2))
     gain = expected_gain(np.array([[0.25, 0.25], [0.6, 0.6]]), np.zeros((2, 2)), lower, upper)
     assert gain == pytest.approx([0.75**2 - 0.5**2, 0.0])
+
+
+def test_a_thinned_front_is_part_of_the_front_and_spans_most_of_it():
+    scores = np.linspace(0.0, 1.0, 400)
+    front = np.stack([scores, 1.0 - np.sqrt(scores)], axis=1)
+    kept = thinned(front, 24)
+    assert 20 <= len(kept) <= 25
+    assert {tuple(row) for row in kept} <= {tuple(row) for row in front}
+    whole, part = (hypervolume([*map(tuple, each)], (1, 1), loss_goals(2)) for each in (front, kept))
+    assert 0.9 * whole < part < whole
+    few = np.array([[0.1, 0.9], [0.9, 0.1]])
+    assert thinned(few, 24) is few
+    assert undominated(kept) == list(range(len(kept)))
 
 
 def test_the_gradient_of_the_surrogate_is_its_slope():
@@ -82,9 +107,9 @@ def test_the_surrogate_goes_through_what_it_saw():
     y = np.sin(3 * x[:, 0]) + x[:, 1]
     surface = Surface((1, 1), timed=False)
     surface.learn(x, t, y, refit=True)
-    mean, deviation = surface.predict(x, 1.0)
+    [mean], [deviation] = surface.predict(x, np.ones(1))
     assert np.abs(mean - y).max() < 0.05
-    far = surface.predict(np.array([[5.0, 5.0]]), 1.0)[1]
+    far = surface.predict(np.array([[5.0, 5.0]]), np.ones(1))[1][0]
     assert far > 3 * deviation.max()
 
 

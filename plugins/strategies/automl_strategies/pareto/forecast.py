@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_ROWS = 160
 """Observations that the model keeps: time a proposal grows with their square."""
 
+MAX_GAP = 32
+"""Observations after which the model is fitted anew at the latest; until then it keeps all that come."""
+
 MAX_QUOTED = 80
 """Candidates with known prices that the model keeps."""
 
@@ -82,22 +85,35 @@ class Forecast:
             rung: Where.
             exact: Whether to ask for prices that are known beforehand.
         """
-        coded = self._coder.encode(genes)
-        both = [model.predict(coded, float(self._times[rung])) for model in self._goals]
-        mean, deviation = (np.stack(part, axis=1) for part in zip(*both, strict=True))
+        mean, deviation, _ = self.at(genes, [rung], exact=exact)
+        return mean[0], deviation[0]
+
+    def at(self, genes: Array, rungs: Sequence[int], *, exact: bool = False) -> tuple[Array, Array, Array]:
+        """What is expected at several rungs.
+
+        Args:
+            genes: The candidates.
+            rungs: Where.
+            exact: Whether to ask for prices that are known beforehand.
+
+        Returns:
+            Mean and standard deviation of the losses, each ``(rungs, candidates, goals)``, and what training until
+            there costs from the beginning, ``(rungs, candidates)``.
+        """
+        coded, times = self._coder.encode(genes), self._times[list(rungs)]
+        both = [model.predict(coded, times) for model in self._goals]
+        mean, deviation = (np.stack(part, axis=2) for part in zip(*both, strict=True))
+        if self._free:
+            cost = np.repeat(np.array([float(self._problem.rungs[rung]) for rung in rungs])[:, None], len(genes), 1)
+        elif self._cost_goal is not None:
+            cost = np.exp(np.clip(mean[:, :, self._cost_goal], -600, 600))
+        else:
+            cost = np.exp(np.clip(self._cost.predict(coded, times)[0], -600, 600))
         if exact and self.quoted:
-            quotes = np.array([self._quote(row)[rung] for row in genes])
+            quotes = np.stack([self._quote(row)[list(rungs)] for row in genes], axis=1)
             known = np.isfinite(quotes)
             mean[known], deviation[known] = quotes[known], 0.0
-        return mean, deviation
-
-    def cost(self, genes: Array, rung: int) -> Array:
-        """What training until a rung costs from the beginning."""
-        if self._free:
-            return np.full(len(genes), float(self._problem.rungs[rung]))
-        model = self._cost if self._cost_goal is None else self._goals[self._cost_goal]
-        mean, _ = model.predict(self._coder.encode(genes), float(self._times[rung]))
-        return np.exp(np.clip(mean, -600, 600))
+        return mean, deviation, cost
 
     def _quote(self, genes: Array) -> Array:
         """Known losses by rung and goal, NaN where training alone will tell."""
@@ -113,7 +129,7 @@ class Forecast:
         """Takes the new observations into the surrogates; from time to time fits them anew, which is returned."""
         refit = len(self._rows) >= self._due
         if refit:
-            self._due = len(self._rows) + max(2, len(self._rows) // 6)
+            self._due = len(self._rows) + min(max(2, len(self._rows) // 6), MAX_GAP)
             self._kept, self._kept_upto = self._choose(trials, rng), len(self._rows)
         rows = [*self._kept, *self._rows[self._kept_upto :]]
         values = np.array([trials[number].losses[rung] for number, rung in rows])

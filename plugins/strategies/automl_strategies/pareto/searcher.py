@@ -16,19 +16,24 @@ plausible score is dropped unpaid.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from automl.parts.strategy import Outcome, Point, Problem, Step
-from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain, undominated
+from automl_strategies.pareto.acquisition import boxes, dominated_by, expected_gain, thinned, undominated
 from automl_strategies.pareto.coder import Array, Coder
 from automl_strategies.pareto.forecast import Forecast, losses
 from automl_strategies.plain import DRAWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Boxes = tuple[Array, Array]
+"""Lower and upper corners of what no result dominates."""
 
 STARTUP = 8
 """Candidates of the first design, landmarks among them, before the model is asked."""
@@ -39,6 +44,14 @@ POOL = 384
 REFINEMENTS, TOP, CHILDREN = 2, 12, 96
 """How often the best are refined, how many of them, into how many."""
 
+FINALISTS = 32
+"""How many of the best are weighed against the whole front; the pool is weighed against `CELLS` points of it."""
+
+CELLS = 24
+
+MAX_PAUSED = 48
+"""Paused trials that are weighed at each choice; the others rest until the model is fitted anew."""
+
 THRIFT = 0.25
 """Power of the price in the bargain. At 1 the purse goes to the cheap end long after that has nothing more to give."""
 
@@ -47,6 +60,12 @@ PLAUSIBLE = 2.0
 
 WORTH = 1e-3
 """Least gain, as a part of the whole front's hypervolume, for which a trial goes on once no new one may begin."""
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    """The linear algebra libraries of this process, looked for once."""
+    return ThreadpoolController()
 
 
 @dataclasses.dataclass
@@ -85,6 +104,9 @@ class ParetoSearcher:
         self._asked = 0
         self._known: set[bytes] = set()
         self._contenders: set[int] = set()
+        self._resting: set[int] = set()
+        self._counted: list[Array] = []
+        self._expected = np.empty(0)
         self._elite: list[int] = []
         self._landmarks = list(problem.landmarks)
         draw = np.random.default_rng(problem.seed)
@@ -94,19 +116,29 @@ class ParetoSearcher:
     # --- the two verbs -------------------------------------------------------------------------------------------
     def ask(self, *, new: bool = True) -> Step | None:
         """The step that is worth its price; None when there is none."""
+        # On matrices this small a second thread costs more than it brings, and many times as much on a busy machine.
+        with _threads().limit(limits=1, user_api="blas"):
+            return self._ask(new=new)
+
+    def _ask(self, *, new: bool) -> Step | None:
         self._asked += 1
         self._rng = np.random.default_rng([self._problem.seed, self._told, self._asked])
         if new and (step := self._first()) is not None:
             return step
         if self._forecast.rows < 2:  # noqa: PLR2004 - one observation has no spread
             return self._wander() if new else self._any_paused()
-        if self._forecast.learn(self._trials, self._rng):
+        fitted = self._forecast.learn(self._trials, self._rng)
+        if fitted:
             self._sort_out()
-        lower, upper, volume = self._standing()
-        paused, bargain, gain = self._best_paused(lower, upper)
+            self._expected = self._forecast.at(self._sample, self._targets())[0]
+        front, reference, volume = self._standing()
+        whole = boxes(front, reference)
+        if fitted:
+            self._rest(*whole)
+        paused, bargain, gain = self._best_paused(*whole)
         if not new:
             return self._go_on(paused) if paused is not None and gain > WORTH * volume else None
-        genes, fresh = self._propose(lower, upper)
+        genes, fresh = self._propose(whole, boxes(thinned(front, CELLS), reference))
         if paused is not None and bargain > 0 and (genes is None or bargain >= fresh):
             return self._go_on(paused)
         return self._begin(genes) if genes is not None else self._wander()
@@ -127,6 +159,8 @@ class ParetoSearcher:
             self._forecast.failed(step.trial)
             return
         trial.losses[step.rung] = losses(self._problem.goals, outcome.values)
+        if self._problem.every_rung or step.rung == self._last:
+            self._counted.append(trial.losses[step.rung])
         self._forecast.observe(step.trial, step.rung, trial)
         if step.rung < self._last:
             self._contenders.add(step.trial)
@@ -192,23 +226,27 @@ class ParetoSearcher:
         best, gains = np.zeros(len(genes)), np.zeros(len(genes))
         paid = np.array([self._trials[number].paid for number in numbers]) if numbers else np.zeros(len(genes))
         stands = np.array([self._trials[number].rung for number in numbers]) if numbers else np.full(len(genes), -1)
-        for rung in self._targets():
-            ahead = stands < rung
-            if not ahead.any():
-                continue
-            mean, deviation = self._forecast.losses(genes[ahead], rung, exact=exact or bool(numbers))
-            gain = expected_gain(mean, deviation, lower, upper)
-            cost = self._forecast.cost(genes[ahead], rung)
-            price = np.maximum(cost - paid[ahead], 0.05 * cost)
-            value = gain / price**THRIFT
-            better = value > best[ahead]
-            where = np.flatnonzero(ahead)[better]
-            best[where], gains[where] = value[better], gain[better]
+        targets = self._targets()
+        mean, deviation, cost = self._forecast.at(genes, targets, exact=exact or bool(numbers))
+        for row, rung in enumerate(targets):
+            gain = np.where(stands < rung, expected_gain(mean[row], deviation[row], lower, upper), 0.0)
+            value = gain / np.maximum(cost[row] - paid, 0.05 * cost[row]) ** THRIFT
+            better = value > best
+            best[better], gains[better] = value[better], gain[better]
         return best, gains
+
+    def _rest(self, lower: Array, upper: Array) -> None:
+        """Of many paused trials lets all but the best bargains rest."""
+        paused = sorted(self._contenders)
+        self._resting = set()
+        if len(paused) > MAX_PAUSED:
+            genes = np.array([self._trials[number].genes for number in paused])
+            bargains, _ = self._bargains(genes, lower, upper, paused)
+            self._resting = {paused[place] for place in np.argsort(-bargains, kind="stable")[MAX_PAUSED:]}
 
     def _best_paused(self, lower: Array, upper: Array) -> tuple[int | None, float, float]:
         """The paused trial whose going on is the best bargain, that bargain, and its gain."""
-        paused = sorted(self._contenders)
+        paused = sorted(self._contenders - self._resting)
         if not paused:
             return None, 0.0, 0.0
         genes = np.array([self._trials[number].genes for number in paused])
@@ -216,25 +254,24 @@ class ParetoSearcher:
         best = int(np.argmax(bargains))
         return paused[best], float(bargains[best]), float(gains[best])
 
-    def _propose(self, lower: Array, upper: Array) -> tuple[Array | None, float]:
-        """The best new bargain: a random and a mutated pool, its best refined, a short list priced exactly."""
+    def _propose(self, whole: Boxes, thin: Boxes) -> tuple[Array | None, float]:
+        """The best new bargain: a random and a mutated pool, its best refined, a short list weighed exactly."""
         parents = np.array([self._trials[number].genes for number in self._elite or sorted(self._trials)])
         third = POOL // 3
         drawn, mutated = self._coder.sample(self._rng, third), self._coder.mutate(self._rng, parents, POOL - third)
         pool = np.concatenate([drawn, mutated])
-        values, _ = self._bargains(pool, lower, upper)
+        values, _ = self._bargains(pool, *thin)
         for _ in range(REFINEMENTS):
             more = self._coder.mutate(self._rng, pool[np.argsort(-values)[:TOP]], CHILDREN)
-            pool, values = np.concatenate([pool, more]), np.append(values, self._bargains(more, lower, upper)[0])
+            pool, values = np.concatenate([pool, more]), np.append(values, self._bargains(more, *thin)[0])
         order = [index for index in np.argsort(-values, kind="stable") if pool[index].tobytes() not in self._known]
-        if not self._forecast.quoted:
-            return next(((pool[i], float(values[i])) for i in order if self._may_begin(pool[i])), (None, 0.0))
         listed = list({pool[index].tobytes(): index for index in reversed(order)}.values())[::-1]
-        short = pool[listed[: self._problem.quotes]]
+        quoted = self._forecast.quoted
+        short = pool[listed[: self._problem.quotes if quoted else FINALISTS]]
         if not len(short):
             return None, 0.0
-        exact, _ = self._bargains(short, lower, upper, exact=True)
-        hopeless = self._hopeless(short)
+        exact, _ = self._bargains(short, *whole, exact=True)
+        hopeless = self._hopeless(short) if quoted else np.zeros(len(short), dtype=bool)
         for place in np.argsort(-exact, kind="stable"):
             if hopeless[place]:
                 self._known.add(short[place].tobytes())
@@ -254,16 +291,10 @@ class ParetoSearcher:
 
     def _results(self) -> Array:
         """Losses of all that counts as a result."""
-        found = [
-            loss
-            for trial in self._trials.values()
-            for rung, loss in trial.losses.items()
-            if self._problem.every_rung or rung == self._last
-        ]
-        return np.array(found).reshape(-1, len(self._problem.goals))
+        return np.array(self._counted).reshape(-1, len(self._problem.goals))
 
     def _standing(self) -> tuple[Array, Array, float]:
-        """What no result dominates, cut into boxes, and the volume of what is dominated.
+        """The front, the reference point, and the volume of what is dominated.
 
         Steps in flight are believed to give what is forecast. The reference point is what a poor random candidate
         would get, so that neither end of the front is cut off.
@@ -273,17 +304,19 @@ class ParetoSearcher:
         if flying:
             believed, _ = self._forecast.losses(np.array(flying), self._last)
             front = np.concatenate([front, believed])
-        means = [self._forecast.losses(self._sample, rung)[0] for rung in self._targets()]
-        mean = np.concatenate(means)
+        means = self._expected
+        mean = means.reshape(-1, means.shape[-1])
         reference = np.concatenate([np.quantile(means[-1][:, :1], 0.95, axis=0), mean[:, 1:].max(axis=0)])
         if len(front):
             # A front that lies beyond the forecasts is no less of a front.
             reference = np.maximum(reference, np.quantile(front, 0.5, axis=0) + 1e-9)
+        front = front[(front < reference).all(1)]
+        front = front[undominated(front)]
         lower, upper = boxes(front, reference)
-        best = np.concatenate([mean, front]).min(axis=0)
+        best = mean.min(axis=0) if not len(front) else np.minimum(mean.min(axis=0), front.min(axis=0))
         span = float(np.prod(np.maximum(reference - best, 1e-12)))
         free = np.maximum(np.minimum(upper, reference) - np.maximum(lower, best), 0.0).prod(axis=1).sum()
-        return lower, upper, max(span - float(free), 1e-12 * span)
+        return front, reference, max(span - float(free), 1e-12 * span)
 
     def _sort_out(self) -> None:
         """Sorts trials by predicted final losses: parents are those that nothing beats, and what is hopeless rests."""

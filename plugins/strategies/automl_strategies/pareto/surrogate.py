@@ -63,15 +63,20 @@ class Surface:
         self._whiten = solve_triangular(lower, np.eye(len(z)), lower=True)
         self._alpha = self._whiten.T @ (self._whiten @ z)
 
-    def predict(self, x: Array, time: float) -> tuple[Array, Array]:
-        """Mean and standard deviation at one time."""
+    def predict(self, x: Array, times: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation at each time, both ``(times, candidates)``."""
+        shape = len(times), len(x)
         if self._flat:
-            return np.full(len(x), self._shift), np.zeros(len(x))
-        t = np.full(len(x), time)
-        cross = self._covariance(x, t, self._x, self._t)
-        half = self._whiten @ cross.T
-        variance = np.maximum(self._prior - np.einsum("ij,ij->j", half, half), 1e-10)
-        return self._shift + self._scale * (cross @ self._alpha), self._scale * np.sqrt(variance)
+            return np.full(shape, self._shift), np.zeros(shape)
+        # What depends on the candidates alone is the dear part, and the same at every time.
+        matern = self._matern(x, self._x)
+        mean, variance = np.empty(shape), np.empty(shape)
+        for row, time in enumerate(times):
+            cross = self._timely(matern, np.full(1, time), self._t)
+            half = cross @ self._whiten.T
+            mean[row] = cross @ self._alpha
+            variance[row] = self._prior - np.einsum("ij,ij->i", half, half)
+        return self._shift + self._scale * mean, self._scale * np.sqrt(np.maximum(variance, 1e-10))
 
     @property
     def _noise(self) -> float:
@@ -84,12 +89,22 @@ class Surface:
         return float(np.exp(self._theta[count]) + rest)
 
     def _covariance(self, x: Array, t: Array, x2: Array, t2: Array) -> Array:
-        count = self._owner[-1] + 1
-        root = np.exp(0.5 * self._theta[:count])[self._owner]
+        return self._timely(self._matern(x, x2), t, t2)
+
+    def _matern(self, x: Array, x2: Array) -> Array:
+        root = np.exp(0.5 * self._theta[: self._owner[-1] + 1])[self._owner]
         a, b = x * root, x2 * root
-        square = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2.0 * a @ b.T
-        r = np.sqrt(5.0 * np.maximum(square, 0.0))
-        matern = (1.0 + r + r * r / 3.0) * np.exp(-r)
+        r = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2.0 * a @ b.T
+        r *= 5.0
+        np.maximum(r, 0.0, out=r)
+        np.sqrt(r, out=r)
+        fade = np.exp(-r)
+        fade *= 1.0 + r + r * r / 3.0
+        return fade
+
+    def _timely(self, matern: Array, t: Array, t2: Array) -> Array:
+        """Covariance from its part over the candidates and their times."""
+        count = self._owner[-1] + 1
         lasting = math.exp(self._theta[count])
         if not self._timed:
             return lasting * matern
