@@ -6,6 +6,7 @@ import automl
 from automl_vision.classification import ImageClassification
 from automl_vision.digits import Digits
 from automl_vision.efficientnet import EfficientNet
+from automl_vision.fashion_mnist import FashionMNIST
 from automl_vision.timm_space import Timm
 
 AUTOML_API_VERSION = 1
@@ -13,8 +14,8 @@ AUTOML_API_VERSION = 1
 
 @automl.hookimpl
 def automl_data_sources() -> list[automl.DataSource]:
-    """The data source ``digits``."""
-    return [Digits()]
+    """The data sources ``digits`` and ``fashion-mnist``."""
+    return [Digits(), FashionMNIST()]
 
 
 @automl.hookimpl
