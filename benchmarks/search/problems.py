@@ -18,6 +18,7 @@ from automl_replay.opening import open_benchmark
 from automl_strategies.points import all_values, drawn
 
 from automl import Goal
+from automl.engine.front import cheapest_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ class Problem:
             "purse": times * math.fsum(paid) / len(paid),
             "ideal": {key: [max(v[0] for v in of), min(v[1] for v in of)] for key, of in points.items()},
             "reference": {key: [min(v[0] for v in of), max(v[1] for v in of)] for key, of in points.items()},
-            "front": {key: _front(of) for key, of in points.items()},
+            "front": {key: [of[at] for at in cheapest_first(of, self.goals)] for key, of in points.items()},
         }
 
     def _all_points(self) -> Any:
@@ -155,15 +156,6 @@ def hypervolume(losses: list[Values]) -> float:
             area += (1.0 - loss) * (height - max(price, 0.0))
             height = max(price, 0.0)
     return area
-
-
-def _front(values: list[Values]) -> list[Values]:
-    kept, best = [], -math.inf
-    for accuracy, price in sorted(values, key=lambda each: (each[1], -each[0])):
-        if accuracy > best:
-            best = accuracy
-            kept.append((accuracy, price))
-    return kept
 
 
 DEVELOPED_ON = ("3945", "167104", "167168", "189906")

@@ -9,6 +9,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from methods import BY_READING
 from problems import hypervolume
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ GRID = tuple(10 ** (-2.5 + 2.5 * step / 80) for step in range(81))
 """Shares of the purse at which curves are drawn."""
 
 OURS, YARDSTICK = "pareto", "tpe"
-OWN_READINGS = ("pareto", "pareto-blind")
 COLOURS = ("#d62728", "#ff9896", "#7f7f7f", "#1f77b4", "#17becf", "#2ca02c", "#9467bd", "#bcbd22", "#8c564b", "#e377c2")
 
 
@@ -73,7 +73,7 @@ def curves(records: Iterable[dict[str, Any]], scales: Scales, reading: str, last
     """Runs of one problem in one reading."""
     made = []
     for record in records:
-        if record["method"] in OWN_READINGS and record["reading"] != reading:
+        if record["method"] in BY_READING and record["reading"] != reading:
             continue
         run = Run(record["method"], record["seed"], [], [], [])
         for spent, _, rung, *values in record["improvements"]:

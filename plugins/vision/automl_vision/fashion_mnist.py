@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from automl.errors import UsageError
-from automl.parts import DataSource, DataSpec
-from automl_vision.files import read_images
+from automl_vision.in_memory import InMemoryImages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
-    from lightning.pytorch import LightningDataModule
 
 DATA_DIR = "AUTOML_DATA_DIR"
 
@@ -39,7 +37,7 @@ LEAST = HELD * len(CLASSES)
 """The smallest subset that has an image of each class to validate with."""
 
 
-class FashionMNIST(DataSource):
+class FashionMNIST(InMemoryImages):
     """28x28 grey images of ten kinds of clothes (Xiao et al. 2017, arXiv:1708.07747), pixels in [0, 1].
 
     The 60,000 training images are split into 50,000 train and 10,000 val, each class in proportion; the 10,000 test
@@ -53,6 +51,8 @@ class FashionMNIST(DataSource):
         "N": "N images for training and validation, 5 to 1, such as fashion-mnist:6000; the test images stay",
         "@FOLDER": "where FashionMNIST/raw lies; fashion-mnist:6000@FOLDER for both",
     }
+    input_shape = (1, SIDE_PX, SIDE_PX)
+    classes = CLASSES
     _size: int | None = None
     _at: str = ""
 
@@ -70,33 +70,8 @@ class FashionMNIST(DataSource):
         other._size, other._at = int(size) if size else None, at  # noqa: SLF001 - a copy of its own kind
         return other
 
-    def spec(self) -> DataSpec:
-        """Sizes of the splits; mean and deviation of the training pixels."""
-        splits = self._splits()
-        pixels = splits["train"][0]
-        return DataSpec(
-            source=self.name,
-            task="image-classification",
-            input_shape=(1, SIDE_PX, SIDE_PX),
-            classes=CLASSES,
-            train_size=len(splits["train"][0]),
-            val_size=len(splits["val"][0]),
-            test_size=len(splits["test"][0]),
-            mean=(float(pixels.mean()),),
-            std=(float(pixels.std()),),
-        )
-
-    def datamodule(self, spec: DataSpec, *, batch_size: int, seed: int) -> LightningDataModule:
-        """The three splits, held in memory."""
-        from automl_vision.datamodule import TensorDataModule
-
-        return TensorDataModule(self._splits(), batch_size=batch_size, seed=seed)
-
-    def read(self, path: Path, spec: DataSpec) -> torch.Tensor:
-        """Dark-on-light or light-on-dark is not guessed: the clothes are light on a dark ground."""
-        return read_images(path, spec.input_shape)
-
-    def _splits(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    def splits(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """Read once a process and size."""
         return _read_splits(_folder(self._at).resolve(), self._size)
 
 

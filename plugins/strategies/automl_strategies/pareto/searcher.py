@@ -131,13 +131,14 @@ class ParetoSearcher:
         if fitted:
             self._sort_out()
             self._expected = self._forecast.at(self._sample, self._targets())[0]
-        front, reference, volume = self._standing()
+        front, reference = self._standing()
         whole = boxes(front, reference)
         if fitted:
             self._rest(*whole)
         paused, bargain, gain = self._best_paused(*whole)
         if not new:
-            return self._go_on(paused) if paused is not None and gain > WORTH * volume else None
+            enough = WORTH * self._volume(front, reference, *whole)
+            return self._go_on(paused) if paused is not None and gain > enough else None
         genes, fresh = self._propose(whole, boxes(thinned(front, CELLS), reference))
         if paused is not None and bargain > 0 and (genes is None or bargain >= fresh):
             return self._go_on(paused)
@@ -284,17 +285,17 @@ class ParetoSearcher:
         """Whether results beat a candidate at every plausible loss, wherever it might stop."""
         beaten = np.ones(len(genes), dtype=bool)
         front = self._results()
-        for rung in self._targets():
-            mean, deviation = self._forecast.losses(genes, rung, exact=True)
-            beaten &= dominated_by(mean - PLAUSIBLE * deviation, front)
+        mean, deviation, _ = self._forecast.at(genes, self._targets(), exact=True)
+        for least in mean - PLAUSIBLE * deviation:
+            beaten &= dominated_by(least, front)
         return beaten
 
     def _results(self) -> Array:
         """Losses of all that counts as a result."""
         return np.array(self._counted).reshape(-1, len(self._problem.goals))
 
-    def _standing(self) -> tuple[Array, Array, float]:
-        """The front, the reference point, and the volume of what is dominated.
+    def _standing(self) -> tuple[Array, Array]:
+        """The front and the reference point.
 
         Steps in flight are believed to give what is forecast. The reference point is what a poor random candidate
         would get, so that neither end of the front is cut off.
@@ -311,12 +312,14 @@ class ParetoSearcher:
             # A front that lies beyond the forecasts is no less of a front.
             reference = np.maximum(reference, np.quantile(front, 0.5, axis=0) + 1e-9)
         front = front[(front < reference).all(1)]
-        front = front[undominated(front)]
-        lower, upper = boxes(front, reference)
-        best = mean.min(axis=0) if not len(front) else np.minimum(mean.min(axis=0), front.min(axis=0))
+        return front[undominated(front)], reference
+
+    def _volume(self, front: Array, reference: Array, lower: Array, upper: Array) -> float:
+        """The volume of what the front dominates, never quite 0."""
+        best = np.concatenate([self._expected.reshape(-1, len(reference)), front]).min(axis=0)
         span = float(np.prod(np.maximum(reference - best, 1e-12)))
         free = np.maximum(np.minimum(upper, reference) - np.maximum(lower, best), 0.0).prod(axis=1).sum()
-        return front, reference, max(span - float(free), 1e-12 * span)
+        return max(span - float(free), 1e-12 * span)
 
     def _sort_out(self) -> None:
         """Sorts trials by predicted final losses: parents are those that nothing beats, and what is hopeless rests."""
