@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from automl.price.counting.attention import CPU
 from automl.price.counting.call import Call, tensors
 from automl.price.counting.memory import LiveMemory
+from automl.price.counting.meta import shortcut
 from automl.price.counting.moves import moved_bytes
 from automl.price.counting.norms import FOLDS_INTO, is_fixed_batch_norm
 from automl.price.counting.table import Rule, rule_of
@@ -59,7 +60,9 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]  # as Py
             if out is not NotImplemented:
                 return out
         self.memory.settle()
-        out = None if _only_on_devices(rule, args) else func(*args, **kwargs)
+        out = shortcut(Call(func, args, kwargs, None))
+        if out is None and not _only_on_devices(rule, args):
+            out = func(*args, **kwargs)
         self._book(Call(func, args, kwargs, out), rule)
         return out
 
