@@ -106,6 +106,7 @@ class ParetoSearcher:
         self._contenders: set[int] = set()
         self._resting: set[int] = set()
         self._counted: list[Array] = []
+        self._front = np.empty((0, len(problem.goals)))
         self._expected = np.empty(0)
         self._elite: list[int] = []
         self._landmarks = list(problem.landmarks)
@@ -161,10 +162,17 @@ class ParetoSearcher:
             return
         trial.losses[step.rung] = losses(self._problem.goals, outcome.values)
         if self._problem.every_rung or step.rung == self._last:
-            self._counted.append(trial.losses[step.rung])
+            self._count(trial.losses[step.rung])
         self._forecast.observe(step.trial, step.rung, trial)
         if step.rung < self._last:
             self._contenders.add(step.trial)
+
+    def _count(self, result: Array) -> None:
+        """Takes in what counts as a result."""
+        self._counted.append(result)
+        if not dominated_by(result[None], self._front)[0]:
+            beaten = dominated_by(self._front, result[None])
+            self._front = np.concatenate([self._front[~beaten], result[None]])
 
     # --- beginning and going on ----------------------------------------------------------------------------------
     def _first(self) -> Step | None:
@@ -284,15 +292,10 @@ class ParetoSearcher:
     def _hopeless(self, genes: Array) -> Array:
         """Whether results beat a candidate at every plausible loss, wherever it might stop."""
         beaten = np.ones(len(genes), dtype=bool)
-        front = self._results()
         mean, deviation, _ = self._forecast.at(genes, self._targets(), exact=True)
         for least in mean - PLAUSIBLE * deviation:
-            beaten &= dominated_by(least, front)
+            beaten &= dominated_by(least, self._front)
         return beaten
-
-    def _results(self) -> Array:
-        """Losses of all that counts as a result."""
-        return np.array(self._counted).reshape(-1, len(self._problem.goals))
 
     def _standing(self) -> tuple[Array, Array]:
         """The front and the reference point.
@@ -300,17 +303,17 @@ class ParetoSearcher:
         Steps in flight are believed to give what is forecast. The reference point is what a poor random candidate
         would get, so that neither end of the front is cut off.
         """
-        front = self._results()
+        results, front = self._counted, self._front
         flying = [trial.genes for trial in self._trials.values() if trial.running]
         if flying:
             believed, _ = self._forecast.losses(np.array(flying), self._last)
-            front = np.concatenate([front, believed])
+            results, front = [*results, *believed], np.concatenate([front, believed])
         means = self._expected
         mean = means.reshape(-1, means.shape[-1])
         reference = np.concatenate([np.quantile(means[-1][:, :1], 0.95, axis=0), mean[:, 1:].max(axis=0)])
-        if len(front):
+        if results:
             # A front that lies beyond the forecasts is no less of a front.
-            reference = np.maximum(reference, np.quantile(front, 0.5, axis=0) + 1e-9)
+            reference = np.maximum(reference, np.median(results, axis=0) + 1e-9)
         front = front[(front < reference).all(1)]
         return front[undominated(front)], reference
 
