@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from automl.engine.resolve import Plan
     from automl.parts.strategy import Step
 
-QUOTES = 2
+QUOTES = 1
 """Candidates whose exact price is asked for at each proposal: counting a model takes part of a second."""
 
 RECORDED_QUOTES = 16

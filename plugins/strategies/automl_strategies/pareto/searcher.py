@@ -21,6 +21,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from automl.parts.strategy import Outcome, Point, Problem, Step
@@ -140,7 +141,7 @@ class ParetoSearcher:
         if not new:
             enough = WORTH * self._volume(front, reference, *whole)
             return self._go_on(paused) if paused is not None and gain > enough else None
-        genes, fresh = self._propose(whole, boxes(thinned(front, CELLS), reference))
+        genes, fresh = self._propose(whole, boxes(thinned(front, CELLS), reference), bargain)
         if paused is not None and bargain > 0 and (genes is None or bargain >= fresh):
             return self._go_on(paused)
         return self._begin(genes) if genes is not None else self._wander()
@@ -229,17 +230,30 @@ class ParetoSearcher:
         return list(range(self._last + 1)) if self._problem.every_rung else [self._last]
 
     def _bargains(
-        self, genes: Array, lower: Array, upper: Array, numbers: Sequence[int] = (), *, exact: bool = False
+        self, genes: Array, lower: Array, upper: Array, numbers: Sequence[int] = ()
     ) -> tuple[Array, Array]:
         """The bargain and the gain of new candidates, or of the paused trials `numbers`: the best over the rungs."""
-        best, gains = np.zeros(len(genes)), np.zeros(len(genes))
-        paid = np.array([self._trials[number].paid for number in numbers]) if numbers else np.zeros(len(genes))
-        stands = np.array([self._trials[number].rung for number in numbers]) if numbers else np.full(len(genes), -1)
-        targets = self._targets()
-        mean, deviation, cost = self._forecast.at(genes, targets, exact=exact or bool(numbers))
-        for row, rung in enumerate(targets):
-            gain = np.where(stands < rung, expected_gain(mean[row], deviation[row], lower, upper), 0.0)
-            value = gain / np.maximum(cost[row] - paid, 0.05 * cost[row]) ** THRIFT
+        paid = np.array([self._trials[number].paid for number in numbers]) if numbers else None
+        stands = np.array([self._trials[number].rung for number in numbers]) if numbers else None
+        return self._weigh(self._forecast.at(genes, self._targets(), exact=bool(numbers)), lower, upper, paid, stands)
+
+    def _weigh(  # noqa: PLR0913, PLR0917 - what is expected, what of, and what was there before
+        self,
+        expected: tuple[Array, Array, Array],
+        lower: Array,
+        upper: Array,
+        paid: Array | None = None,
+        stands: Array | None = None,
+    ) -> tuple[Array, Array]:
+        """Bargains and gains of what is expected: losses' mean and deviation, and cost, by rung."""
+        mean, deviation, cost = expected
+        best, gains = np.zeros(mean.shape[1]), np.zeros(mean.shape[1])
+        for row, rung in enumerate(self._targets()):
+            gain = expected_gain(mean[row], deviation[row], lower, upper)
+            if stands is not None:
+                gain[stands >= rung] = 0.0
+            due = cost[row] if paid is None else np.maximum(cost[row] - paid, 0.05 * cost[row])
+            value = gain / due**THRIFT
             better = value > best
             best[better], gains[better] = value[better], gain[better]
         return best, gains
@@ -263,8 +277,8 @@ class ParetoSearcher:
         best = int(np.argmax(bargains))
         return paused[best], float(bargains[best]), float(gains[best])
 
-    def _propose(self, whole: Boxes, thin: Boxes) -> tuple[Array | None, float]:
-        """The best new bargain: a random and a mutated pool, its best refined, a short list weighed exactly."""
+    def _propose(self, whole: Boxes, thin: Boxes, enough: float) -> tuple[Array | None, float]:
+        """The best new bargain of `enough`: a random and a mutated pool, its best refined, a short list of them."""
         parents = np.array([self._trials[number].genes for number in self._elite or sorted(self._trials)])
         third = POOL // 3
         drawn, mutated = self._coder.sample(self._rng, third), self._coder.mutate(self._rng, parents, POOL - third)
@@ -275,26 +289,37 @@ class ParetoSearcher:
             pool, values = np.concatenate([pool, more]), np.append(values, self._bargains(more, *thin)[0])
         order = [index for index in np.argsort(-values, kind="stable") if pool[index].tobytes() not in self._known]
         listed = list({pool[index].tobytes(): index for index in reversed(order)}.values())[::-1]
-        quoted = self._forecast.quoted
-        short = pool[listed[: self._problem.quotes if quoted else FINALISTS]]
-        if not len(short):
-            return None, 0.0
-        exact, _ = self._bargains(short, *whole, exact=True)
-        hopeless = self._hopeless(short) if quoted else np.zeros(len(short), dtype=bool)
-        for place in np.argsort(-exact, kind="stable"):
-            if hopeless[place]:
-                self._known.add(short[place].tobytes())
-                self.dropped += 1
-            elif self._may_begin(short[place]):
-                return short[place], float(exact[place])
+        short = pool[listed[:FINALISTS]]
+        return self._finalist(short, whole, enough) if len(short) else (None, 0.0)
+
+    def _finalist(self, genes: Array, whole: Boxes, enough: float) -> tuple[Array | None, float]:
+        """The best of a short list, weighed against the whole front; None when none seems worth `enough`.
+
+        Prices that are known beforehand are asked for a few at a time, those that look best first, until one of the few
+        may be begun: a quote may take part of a second.
+        """
+        expected = self._forecast.at(genes, self._targets())
+        values, _ = self._weigh(expected, *whole)
+        order = [place for place in np.argsort(-values, kind="stable") if values[place] >= enough]
+        few = self._problem.quotes if self._forecast.quoted else len(genes)
+        for start in range(0, len(order), few):
+            places = np.array(order[start : start + few])
+            if self._forecast.quoted:
+                expected = self._forecast.at(genes[places], self._targets(), exact=True)
+                values[places], _ = self._weigh(expected, *whole)
+                places = places[~self._hopeless(genes[places], *expected[:2])]
+            for place in places[np.argsort(-values[places], kind="stable")]:
+                if self._may_begin(genes[place]):
+                    return genes[place], float(values[place])
         return None, 0.0
 
-    def _hopeless(self, genes: Array) -> Array:
-        """Whether results beat a candidate at every plausible loss, wherever it might stop."""
+    def _hopeless(self, genes: Array, mean: Array, deviation: Array) -> npt.NDArray[np.bool_]:
+        """Which candidates the front beats at every plausible loss, wherever they might stop: none is weighed again."""
         beaten = np.ones(len(genes), dtype=bool)
-        mean, deviation, _ = self._forecast.at(genes, self._targets(), exact=True)
         for least in mean - PLAUSIBLE * deviation:
             beaten &= dominated_by(least, self._front)
+        self._known.update(row.tobytes() for row in genes[beaten])
+        self.dropped += int(beaten.sum())
         return beaten
 
     def _standing(self) -> tuple[Array, Array]:
