@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from automl.price.counting.call import is_floating, tensors
-from automl.price.counting.mode import CountingMode, counting
+from automl.price.counting.mode import CountingMode, FusedPass, counting
 from automl.price.work import NOTHING, Count
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def count_update(module: LightningModule) -> Count:
 
 def _step(optimizer: Any) -> None:
     """The first step, in which the optimizer makes its state; without the fused kernel where that is refused here."""
-    with CountingMode():  # it lets fused operators pass
+    with FusedPass():
         try:
             optimizer.step()
         except RuntimeError as error:
