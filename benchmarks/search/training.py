@@ -2,8 +2,9 @@
 
 Nothing is looked up here: EfficientNets are trained on digits and on Fashion-MNIST, under the objective ``green``. For
 each data and seed, 24 random candidates are trained in full; then the strategy ``pareto`` gets the FLOPs that this has
-cost as its purse. Of both the hypervolume of the front so far (validation accuracy against the logarithm of lifetime
-FLOPs) is taken over the study's bill; reported is where ``pareto`` has as much as random search at its end::
+cost, or the part of them that ``--purse`` says, as its purse. Of both the hypervolume of the front so far (validation
+accuracy against the logarithm of lifetime FLOPs) is taken over the study's bill; reported is where ``pareto`` has as
+much as random search at its end::
 
     AUTOML_DATA_DIR=FOLDER python benchmarks/search/training.py --seeds 0 1 2 --home HOME --out OUT
 
@@ -265,6 +266,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="searches at a time, each on one core")
     parser.add_argument("--trials", type=int, default=TRIALS, help="candidates of random search")
     parser.add_argument("--epochs", type=int, help="of a full training, in the place of what fits each data")
+    parser.add_argument("--purse", type=float, default=1.0, help="of pareto, as a part of what random search cost")
     parser.add_argument("--only", choices=STRATEGIES, help="the others are only read from OUT")
     arguments = parser.parse_args()
     out, pairs = arguments.out, [(data, seed) for data in arguments.data for seed in arguments.seeds]
@@ -274,7 +276,7 @@ def main():
         run_all(jobs, out, arguments.jobs)
     if missing := [job.name for job in jobs if load(job, out) is None]:
         parser.error(f"{out} has no {', '.join(missing)}: run random search first")
-    purses = [load(job, out)["price_flops"] for job in jobs]
+    purses = [arguments.purse * load(job, out)["price_flops"] for job in jobs]
     pareto = [dataclasses.replace(job, strategy="pareto", budget_flops=p) for job, p in zip(jobs, purses, strict=True)]
     if arguments.only != "random":
         run_all(pareto, out, arguments.jobs)
