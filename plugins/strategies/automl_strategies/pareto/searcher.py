@@ -56,6 +56,10 @@ MAX_PAUSED = 48
 THRIFT = 0.25
 """Power of the price in the bargain. At 1 the purse goes to the cheap end long after that has nothing more to give."""
 
+OPTIMISM = 2.0
+"""What deviations are multiplied by at every other choice: a model that learns mostly from what it chose itself is too
+sure that the rest is worth nothing, and comes back to the same corner for ever smaller gains."""
+
 PLAUSIBLE = 2.0
 """Standard deviations within which a loss is plausible."""
 
@@ -103,6 +107,7 @@ class ParetoSearcher:
         self._next = 0
         self._told = 0
         self._asked = 0
+        self._optimism = 1.0
         self._known: set[bytes] = set()
         self._contenders: set[int] = set()
         self._resting: set[int] = set()
@@ -133,6 +138,7 @@ class ParetoSearcher:
         if fitted:
             self._sort_out()
             self._expected = self._forecast.at(self._sample, self._targets())[0]
+        self._optimism = OPTIMISM if new and self._asked % 2 else 1.0
         front, reference = self._standing()
         whole = boxes(front, reference)
         if fitted:
@@ -229,15 +235,13 @@ class ParetoSearcher:
         """Rungs at which a trial may add to the front."""
         return list(range(self._last + 1)) if self._problem.every_rung else [self._last]
 
-    def _bargains(
-        self, genes: Array, lower: Array, upper: Array, numbers: Sequence[int] = ()
-    ) -> tuple[Array, Array]:
+    def _bargains(self, genes: Array, lower: Array, upper: Array, numbers: Sequence[int] = ()) -> tuple[Array, Array]:
         """The bargain and the gain of new candidates, or of the paused trials `numbers`: the best over the rungs."""
         paid = np.array([self._trials[number].paid for number in numbers]) if numbers else None
         stands = np.array([self._trials[number].rung for number in numbers]) if numbers else None
         return self._weigh(self._forecast.at(genes, self._targets(), exact=bool(numbers)), lower, upper, paid, stands)
 
-    def _weigh(  # noqa: PLR0913, PLR0917 - what is expected, what of, and what was there before
+    def _weigh(
         self,
         expected: tuple[Array, Array, Array],
         lower: Array,
@@ -249,7 +253,7 @@ class ParetoSearcher:
         mean, deviation, cost = expected
         best, gains = np.zeros(mean.shape[1]), np.zeros(mean.shape[1])
         for row, rung in enumerate(self._targets()):
-            gain = expected_gain(mean[row], deviation[row], lower, upper)
+            gain = expected_gain(mean[row], self._optimism * deviation[row], lower, upper)
             if stands is not None:
                 gain[stands >= rung] = 0.0
             due = cost[row] if paid is None else np.maximum(cost[row] - paid, 0.05 * cost[row])
