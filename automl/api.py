@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.engine.executor import SerialExecutor
 from automl.engine.resolve import resolve
 from automl.engine.run import Search
 from automl.engine.settings import Settings
@@ -56,7 +55,7 @@ def run(settings: Settings, observers: Sequence[Observer] = (), warn: Callable[[
     quiet()
     plan = resolve(settings)
     tracking = trackers(plan.settings)
-    study = Search(plan, SerialExecutor(), [*observers, FrontFiles(), *tracking]).run()
+    study = Search(plan, [*observers, FrontFiles(), *tracking]).run()
     for tracker in tracking:
         if tracker.problem:
             warn(f"Tracking is incomplete. {tracker.problem}")

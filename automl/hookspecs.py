@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from automl.parts import DataSource, Device, Normalizer, Objective, Space, Strategy, Task
+    from automl.parts import DataSource, Device, Executor, Normalizer, Objective, Space, Strategy, Task
 
 PROJECT = "automl"
 """Name of the entry-point group and of pluggy's project."""
@@ -154,4 +154,21 @@ def automl_strategies() -> list[Strategy]:
             from .pareto import Pareto
 
             return [Pareto()]
+    """
+
+
+@hookspec
+def automl_executors() -> list[Executor]:
+    """Executors this plugin brings: places where trials run.
+
+    Takes no arguments. Returns a list of `automl.parts.Executor`; limits are in seconds and bytes. An exception is
+    reported by distribution and leaves this plugin's executors out.
+
+    Example::
+
+        @automl.hookimpl
+        def automl_executors():
+            from .process import Process
+
+            return [Process()]
     """

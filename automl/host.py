@@ -15,7 +15,7 @@ import pluggy
 
 from automl import hookspecs
 from automl.errors import UsageError, unknown_name
-from automl.parts import DataSource, Device, Normalizer, Objective, Part, Space, Strategy, Task
+from automl.parts import DataSource, Device, Executor, Normalizer, Objective, Part, Space, Strategy, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +30,7 @@ HOOKS: dict[str, type[Part]] = {
     "automl_objectives": Objective,
     "automl_devices": Device,
     "automl_strategies": Strategy,
+    "automl_executors": Executor,
 }
 """The kind of part each hook returns."""
 
@@ -128,6 +129,10 @@ class Host:
     def register(self, plugin: object, *, name: str, distribution: str = "(this process)", version: str = "0") -> None:
         """Adds a plugin that is not installed, such as one made in a notebook or a test."""
         self._load(Source(name, distribution, version), lambda: plugin)
+
+    def load(self, source: Source, entry_point: importlib.metadata.EntryPoint) -> None:
+        """Adds a plugin by an entry point that no distribution declares; one that fails is reported."""
+        self._load(source, entry_point.load)
 
     def parts(self, kind: type[P]) -> list[P]:
         """All parts of a kind, by name."""
@@ -263,9 +268,18 @@ def _cause(error: BaseException) -> str:
 
 @functools.cache
 def _environment_host() -> Host:
-    """The host over this environment's plugins, less those AUTOML_DISABLE_PLUGINS names (``*``: all)."""
+    """The host over this environment's plugins.
+
+    AUTOML_DISABLE_PLUGINS names some to leave out (``*``: all), AUTOML_PLUGINS some that are not installed, as their
+    entry points would (``module`` or ``module:object``): processes that the search starts know them too.
+    """
     disabled = [name for name in os.environ.get("AUTOML_DISABLE_PLUGINS", "").split(",") if name.strip()]
-    return Host(disabled=disabled)
+    host = Host(disabled=disabled)
+    for value in os.environ.get("AUTOML_PLUGINS", "").split(","):
+        if value.strip():
+            point = importlib.metadata.EntryPoint(value.strip(), value.strip(), hookspecs.PROJECT)
+            host.load(Source(value.strip(), "(AUTOML_PLUGINS)", "0"), point)
+    return host
 
 
 _override: list[Host] = []

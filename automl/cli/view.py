@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,21 @@ def estimate_sentence(expected: Estimate) -> str:
     )
 
 
+@dataclasses.dataclass
+class Step:
+    """A step under way.
+
+    Attributes:
+        spec: What is trained, and how far.
+        label: The candidate in a few words.
+        epochs: Epochs of this step that are over.
+    """
+
+    spec: TrialSpec
+    label: str
+    epochs: int = 0
+
+
 class LiveView(Observer):
     """The last trials as a table, the running one as a bar, and the time left.
 
@@ -67,7 +83,8 @@ class LiveView(Observer):
         self._study: Study | None = None
         self._total = 0
         self._begun = 0
-        self._epochs = self._epochs_before = 0
+        self._under_way: dict[int, Step] = {}
+        self._epochs_before = 0
         self._expected_epochs = 1.0
         self._started = 0.0
         self._expected_s: float | None = None
@@ -93,24 +110,25 @@ class LiveView(Observer):
         self._advance()
 
     def trial_started(self, spec: TrialSpec, label: str) -> None:
-        """Names the running trial."""
-        self._from = spec.from_rung or 0
-        if not self._from:
+        """Names the running trials."""
+        self._under_way[spec.number] = Step(spec, label)
+        if not spec.from_rung:
             self._begun += 1
             # A budget may go further than was expected.
             self._total = max(self._total, self._begun)
-        self._note = f"trial {spec.number} to {spec.last_epoch} of {spec.epochs} epochs: {label}"
+        self._name()
         self._advance()
 
     def epoch_finished(self, spec: TrialSpec, epoch: int, metrics: dict[str, float]) -> None:
         """Moves the bar."""
-        self._epochs = epoch - self._from
+        self._under_way[spec.number].epochs = epoch - (spec.from_rung or 0)
         self._advance()
 
     def trial_finished(self, study: Study, record: Record) -> None:
         """Adds a row."""
-        self._epochs_before += record.spec.last_epoch - self._from
-        self._epochs = 0
+        self._under_way.pop(record.number, None)
+        self._epochs_before += record.spec.last_epoch - (record.spec.from_rung or 0)
+        self._name()
         self._advance()
 
     def testing(self, study: Study, count: int) -> None:
@@ -131,7 +149,8 @@ class LiveView(Observer):
 
     def _advance(self) -> None:
         # How many trials go on from their rungs shows only as it happens: until the end the bar is never full.
-        share = min(0.99, (self._epochs_before + self._epochs) / self._expected_epochs) if self._total else 1.0
+        done = self._epochs_before + sum(step.epochs for step in self._under_way.values())
+        share = min(0.99, done / self._expected_epochs) if self._total else 1.0
         elapsed = self._clock() - self._started
         left = ""
         if share > 0 and self._total:
@@ -143,13 +162,20 @@ class LiveView(Observer):
             self._task, total=1.0, completed=share, count=f"{self._begun} of {self._total} trials", left=left
         )
 
+    def _name(self) -> None:
+        """Says what is under way, a line a trial."""
+        self._note = "\n".join(
+            f"trial {step.spec.number} to {step.spec.last_epoch} of {step.spec.epochs} epochs: {step.label}"
+            for step in self._under_way.values()
+        )
+
     def _draw(self) -> RenderableType:
         from rich.console import Group
         from rich.text import Text
 
         rows: list[RenderableType] = []
         if self._study is not None and self._study.records:
-            rows.append(self._table(max(3, self._console.height - LINES_AROUND)))
+            rows.append(self._table(max(3, self._console.height - LINES_AROUND - len(self._under_way))))
         if self._note:
             rows.append(Text(self._note, style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*rows, self._progress)

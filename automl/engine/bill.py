@@ -48,13 +48,13 @@ class Bill:
         self._before = study.bill
         counted = PriceTag({"flops": Figure(0.0, "counted"), "moved_bytes": Figure(0.0, "counted")})
         self._done: PriceTag | None = None if meter is None else counted
-        self._running: PriceTag | None = None
+        self._running: dict[int, PriceTag] = {}
         self._kept = clock()
 
     @property
     def total(self) -> PriceTag:
         """What the study has cost until now, all its sittings together."""
-        parts = [tag for tag in (self._done, self._running) if tag is not None]
+        parts = [*([] if self._done is None else [self._done]), *self._running.values()]
         sitting = PriceTag.total(parts) if parts else PriceTag()
         sitting = self._tariff.price(sitting if self._meter is None else sitting | self._meter.tag())
         return (self._before + sitting) if self._before and sitting else self._before or sitting
@@ -63,22 +63,22 @@ class Bill:
         """Which limit of the budget is reached, in words; empty while there is room in all of them."""
         return budget.spent(self.total)
 
-    def add(self, spent: PriceTag) -> None:
-        """Takes in a finished piece of work and stores the bill."""
+    def add(self, spent: PriceTag, trial: int | None = None) -> None:
+        """Takes in a finished piece of work, a step of a trial perhaps, and stores the bill."""
+        self._running.pop(-1 if trial is None else trial, None)
         if self._meter is None and not spent:
             # A look-up that found nothing has cost nothing; added, its unknown price would make the whole unknown.
             return
         spent = spent.only(SUMS if self._meter is None else COUNTED)
         self._done = spent if self._done is None else self._done + spent
-        self._running = None
         if self._meter is not None:
             self.keep()
         else:
             self._keep_now_and_then()
 
-    def running(self, spent: PriceTag) -> None:
-        """Notes what the running trial has cost until now; stored from time to time, lest a kill lose it."""
-        self._running = spent.only(COUNTED)
+    def running(self, trial: int, spent: PriceTag) -> None:
+        """Notes what a running trial has cost until now; stored from time to time, lest a kill lose it."""
+        self._running[trial] = spent.only(COUNTED)
         self._keep_now_and_then()
 
     def keep(self) -> None:

@@ -92,7 +92,8 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
     except Exception:  # noqa: BLE001 - a candidate that cannot be trained fails in its own trial, with its cause
         return None
     least, likely, most = trained_share(plan)
-    seconds = [_interpolate(flop, points) for flop in flops]
+    jobs = plan.resources.jobs
+    seconds = [_interpolate(flop, points) / jobs for flop in flops]
     mean, spread = statistics.fmean(seconds), statistics.pstdev(seconds)
     full = PriceTag({"wall_s": Figure(mean, "estimated"), "flops": Figure(statistics.fmean(flops), "estimated")})
     affordable = plan.budget.affords(bill or PriceTag(), full * likely)
@@ -104,6 +105,8 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
     # Two errors: of a mean over few random candidates, and of timing a few steps on a machine with other work.
     error = math.hypot(spread * math.sqrt(1 / len(counted) + 1 / max(1, trials)), 0.2 * mean)
     how = f"{len(counted)} random candidates counted, {len(points)} of them timed for {STEPS} steps"
+    if jobs > 1:
+        how += f"; {jobs} trials at a time"
     if most > least:
         how += f"; from {least:.0%} to {most:.0%} of their full trainings, most being stopped early"
     tag = PriceTag({name: Figure(figure.value * likely * trials, "estimated", how) for name, figure in full.items()})

@@ -1,48 +1,55 @@
-"""Where trials run. Plain data goes in and comes out, so that it may be another process or another machine."""
+"""The executor of last resort: this process. All others are plugins'."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import functools
+from typing import TYPE_CHECKING, ClassVar
+
+from automl.parts.executor import Executor, Job, OnEpoch, Resources, Workers
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from automl.training.fit import OnEpoch
-    from automl.training.trial import TrialResult, TrialSpec
+    from automl.training.trial import TrialResult
 
 
-class Executor(Protocol):
-    """Turns a TrialSpec into a TrialResult."""
+class Serial(Executor):
+    """One step after the other, in this process."""
 
-    def run(
-        self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None, checkpoints: Path | None = None
-    ) -> TrialResult:
-        """Trains one candidate as far as its spec says and scores it on the validation split.
+    name = "serial"
+    summary = "one step after the other, in the process of the search"
+    preferred = True
+    most_jobs: ClassVar[int | None] = 1
 
-        Args:
-            spec: The candidate.
-            folder: What is left of the step.
-            on_epoch: Told after each epoch.
-            checkpoints: Folder from which the training goes on, and where a stopped one leaves what it needs.
-        """
-
-    def evaluate(self, spec: TrialSpec, folder: Path) -> dict[str, float]:
-        """Scores a trained candidate on the test split."""
+    def start(self, resources: Resources) -> Workers:
+        """Nothing is started."""
+        return SerialWorkers()
 
 
-class SerialExecutor:
-    """One trial after the other, in this process."""
+class SerialWorkers:
+    """The one worker there is, which works while it is waited for."""
 
-    def run(
-        self, spec: TrialSpec, folder: Path, on_epoch: OnEpoch | None = None, checkpoints: Path | None = None
-    ) -> TrialResult:
-        """See `automl.training.fit.run_trial`."""
+    slots = 1
+
+    def __init__(self) -> None:
+        self._job: Job | None = None
+
+    def submit(self, job: Job) -> None:
+        """Notes it."""
+        self._job = job
+
+    def wait(self, on_epoch: OnEpoch) -> list[tuple[Job, TrialResult]]:
+        """Makes it."""
         from automl.training.fit import run_trial
 
-        return run_trial(spec, folder, on_epoch, checkpoints)
+        job, self._job = self._job, None
+        if job is None:
+            return []
+        return [(job, run_trial(job.spec, job.folder, functools.partial(on_epoch, job.spec), job.checkpoints))]
 
-    def evaluate(self, spec: TrialSpec, folder: Path) -> dict[str, float]:
+    def evaluate(self, job: Job) -> dict[str, float]:
         """See `automl.training.fit.evaluate`."""
         from automl.training.fit import evaluate
 
-        return evaluate(spec, folder)
+        return evaluate(job.spec, job.folder)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -7,16 +7,18 @@ import math
 import os
 from typing import TYPE_CHECKING
 
-from automl.engine.budget import Budget
+from automl.engine.budget import Budget, parse_time_s
+from automl.engine.executor import Serial
 from automl.engine.goals import check_figures, chosen_objective
-from automl.engine.limits import Limit, limits_of
+from automl.engine.limits import Limit, limits_of, parse_size
 from automl.engine.narrow import Choices, Range, parse_narrowing
 from automl.engine.pricer import Pricer
 from automl.engine.rungs import OFF, default_rungs, parse_rungs
 from automl.engine.settings import EPOCHS
 from automl.errors import UsageError
 from automl.host import Host, get_host
-from automl.parts import DataSource, DataSpec, Goal, Objective, Space, Strategy, Task
+from automl.parts import DataSource, DataSpec, Executor, Goal, Objective, Space, Strategy, Task
+from automl.parts.executor import Resources
 from automl.parts.recorded import RecordedSpace
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Plan:
         strategy: How candidates are proposed and promoted.
         rungs: Epochs at which candidates are compared; the last is a full training.
         limits: What every model must keep to.
+        executor: Where trials run.
+        resources: What they may use.
     """
 
     settings: Settings
@@ -61,6 +65,8 @@ class Plan:
     strategy: Strategy
     rungs: tuple[int, ...]
     limits: tuple[Limit, ...]
+    executor: Executor
+    resources: Resources
 
     @property
     def recorded(self) -> bool:
@@ -89,6 +95,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     pricer.check_devices(limit.figure for limit in limits)
     strategy = host.part(Strategy, settings.strategy) if settings.strategy else host.preferred(Strategy)
     rungs = _rungs(settings, space, data)
+    executor = _executor(host, settings, space)
     chosen = settings.model_copy(
         update={
             "objective": None if settings.goals else objective.name,
@@ -98,7 +105,8 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             "epochs": rungs[-1],
             "rungs": ",".join(map(str, rungs)) if len(rungs) > 1 else OFF,
             "batch_size": settings.batch_size or min(BATCH_SIZE, data.train_size),
-            "threads": settings.threads or _threads(data),
+            "threads": settings.threads or _threads(data, settings.jobs),
+            "executor": executor.name,
             "home": settings.home.expanduser(),
         }
     )
@@ -118,7 +126,37 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
         strategy=strategy,
         rungs=rungs,
         limits=limits,
+        executor=executor,
+        resources=Resources(
+            jobs=settings.jobs,
+            timeout_s=parse_time_s(settings.trial_timeout) if settings.trial_timeout else None,
+            memory_bytes=parse_size(settings.trial_memory) if settings.trial_memory else None,
+        ),
     )
+
+
+def _executor(host: Host, settings: Settings, space: Space) -> Executor:
+    """The executor of that name, or else the first preferred one that can make so many steps at a time."""
+    jobs, bounded = settings.jobs, settings.trial_timeout or settings.trial_memory
+    if settings.executor:
+        chosen = Serial() if settings.executor == Serial.name else host.part(Executor, settings.executor)
+    elif isinstance(space, RecordedSpace) or (jobs == 1 and not bounded):
+        # To look a training up takes less time than to ask another process for it.
+        return Serial()
+    else:
+        able = [part for part in host.parts(Executor) if part.preferred and _can(part, jobs)]
+        if not able:
+            raise UsageError(f"No executor is installed that makes {jobs} trials at a time and holds them to limits.")
+        chosen = able[0]
+    if not _can(chosen, jobs):
+        raise UsageError(f"The executor {chosen.name!r} makes {chosen.most_jobs} trial at a time, not {jobs}.")
+    if isinstance(chosen, Serial) and bounded:
+        raise UsageError("A trial in the process of the search itself cannot be held to a time or a memory.")
+    return chosen
+
+
+def _can(executor: Executor, jobs: int) -> bool:
+    return executor.most_jobs is None or jobs <= executor.most_jobs
 
 
 def _rungs(settings: Settings, space: Space, data: DataSpec) -> tuple[int, ...]:
@@ -140,13 +178,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _threads(data: DataSpec) -> int:
-    """All cores, or one where the examples are small.
+def _threads(data: DataSpec, jobs: int) -> int:
+    """A job's share of the cores, or one where the examples are small.
 
     The layers of a thumbnail are too small to share: two threads take about as long as one and twice the CPU time.
     The choice depends on the data alone, never on a measurement, so that a search can be repeated.
     """
-    return 1 if math.prod(data.input_shape) <= SMALL_EXAMPLE else cores()
+    return 1 if math.prod(data.input_shape) <= SMALL_EXAMPLE else max(1, cores() // jobs)
 
 
 def data_for(space: Space, name: str | None, host: Host) -> tuple[DataSource, DataSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime
 import functools
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from automl.engine.settings import TRIALS
 from automl.engine.store import DATABASE, database_error, held, prepare_home
 from automl.engine.study import Study
 from automl.errors import TrialError, UsageError
+from automl.parts.executor import Job
 from automl.price import energy, named
 from automl.price.meter import Meter
 from automl.price.tag import PriceTag
@@ -24,10 +26,11 @@ from automl.price.tag import PriceTag
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from automl.engine.executor import Executor
     from automl.engine.observer import Observer
     from automl.engine.resolve import Plan
+    from automl.parts.executor import Workers
     from automl.parts.strategy import Step
+    from automl.training.trial import TrialResult, TrialSpec
 
 QUOTES = 1
 """Candidates whose exact price is asked for at each proposal: counting a model takes part of a second."""
@@ -41,16 +44,16 @@ class Search:
 
     Args:
         plan: What to search.
-        executor: Where trials run.
         observers: Who is told.
     """
 
-    def __init__(self, plan: Plan, executor: Executor, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, plan: Plan, observers: Sequence[Observer] = ()) -> None:
         self._plan = plan
-        self._executor = executor
         self._observers = observers
         self._judge = Judge(plan)
         self._latest: dict[int, Record] = {}
+        self._begun: set[int] = set()
+        self._labels: dict[int, str] = {}
 
     def run(self) -> Study:
         """Searches until the study holds as many trials as its settings say, then opens the test split.
@@ -79,7 +82,8 @@ class Search:
                 with held(study.folder):
                     self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
                     try:
-                        self._run(study)
+                        with contextlib.closing(self._plan.executor.start(self._plan.resources)) as workers:
+                            self._run(study, workers)
                     except KeyboardInterrupt:
                         # What the trial that was cut off has cost is spent all the same.
                         self._bill.keep()
@@ -91,7 +95,7 @@ class Search:
                     observer.close()
         return study
 
-    def _run(self, study: Study) -> None:
+    def _run(self, study: Study, workers: Workers) -> None:
         self._tell(lambda observer: observer.opened(study))
         self._beforehand = Beforehand(self._plan)
         engine = self._engine(study)
@@ -103,27 +107,41 @@ class Search:
             self._predict(study, most - made)
         else:
             self._tell(lambda observer: observer.prepared(study, None, 0))
-        while True:
-            new = study.trial_count < most
-            # One result there must be, or what was spent until here has bought nothing.
-            if study.records and (reason := self._bill.over(self._plan.budget)):
-                reason = f"{reason}; {self._with_more(engine, unfinished, new=new)}"
-                break
-            step = unfinished.pop(0) if unfinished else engine.ask(new=new)
-            if step is None:
-                reason = "every candidate of the space has been tried" if new else ""
-                break
-            record = self._step(study, engine, step)
-            if reason := self._judge.hopeless(record):
-                break
+        self._begun = {record.number for record in study.records}
+        reason = self._steps(study, engine, unfinished, workers, most)
         self._bill.keep()
         study.keep("unpaid", _sum_counts(study.unpaid, engine.unpaid))
         if not study.front_records:
             causes = "; ".join(sorted({record.result.cause for record in study.records})[:3])
             raise TrialError(f"No trial of study {study.name!r} succeeded: {causes or _why_none(study)}.")
-        self._test(study)
+        self._test(study, workers)
         study.keep("stopped", reason)
         self._tell(lambda observer: observer.finished(study, reason))
+
+    def _steps(self, study: Study, engine: Engine, unfinished: list[Step], workers: Workers, most: int) -> str:
+        """Keeps every worker busy until trials or budget are spent; returns why it ended before all trials ran."""
+        flying: dict[int, Step] = {}
+        reason = ""
+        while True:
+            while not reason and len(flying) < workers.slots:
+                new = len(self._begun) < most
+                # One result there must be, or what was spent until here has bought nothing.
+                if study.records and (over := self._bill.over(self._plan.budget)):
+                    reason = f"{over}; {self._with_more(engine, unfinished, new=new)}"
+                    break
+                step = unfinished.pop(0) if unfinished else engine.ask(new=new)
+                if step is None:
+                    if not flying:
+                        return "every candidate of the space has been tried" if new else ""
+                    # What is under way may make another step worth its price.
+                    break
+                flying[step.trial] = step
+                self._begin(study, engine, step, workers)
+            if not flying:
+                return reason
+            for job, result in workers.wait(self._epoch):
+                record = self._finish(study, engine, flying.pop(job.spec.number), job.spec, result)
+                reason = reason or self._judge.hopeless(record)
 
     def _engine(self, study: Study) -> Engine:
         """An engine that knows all that the study has learned."""
@@ -175,28 +193,33 @@ class Search:
             return f"with more it would begin another candidate ({label})"
         return f"with more it would train trial {step.trial} ({label}) on to {epochs} epochs"
 
-    def _step(self, study: Study, engine: Engine, step: Step) -> Record:
+    def _begin(self, study: Study, engine: Engine, step: Step, workers: Workers) -> None:
+        """Hands a step to a worker."""
         spec = self._beforehand.spec(step, study.name)
-        label = self._plan.space.describe(spec.config)
+        label = self._labels[step.trial] = self._plan.space.describe(spec.config)
+        self._begun.add(step.trial)
         if not self._plan.recorded:
             study.keep_in_flight(engine.in_flight)
         self._tell(lambda observer: observer.trial_started(spec, label))
+        workers.submit(Job(spec, study.step_folder(spec), study.checkpoints(spec.number)))
 
-        def on_epoch(epoch: int, metrics: dict[str, float], spent: PriceTag) -> None:
-            self._bill.running(spent)
-            self._tell(lambda observer: observer.epoch_finished(spec, epoch, metrics))
+    def _epoch(self, spec: TrialSpec, epoch: int, metrics: dict[str, float], spent: PriceTag) -> None:
+        self._bill.running(spec.number, spent)
+        self._tell(lambda observer: observer.epoch_finished(spec, epoch, metrics))
 
-        result = self._executor.run(spec, study.step_folder(spec), on_epoch, study.checkpoints(spec.number))
+    def _finish(self, study: Study, engine: Engine, step: Step, spec: TrialSpec, result: TrialResult) -> Record:
+        """Takes in what became of a step."""
         result, values = self._judge.values(self._plan.pricer.complete(result))
         before = self._latest.get(step.trial)
         price = self._judge.price(result, before)
+        label = self._labels.pop(step.trial)
         record = study.add(Record(spec, result, values, label, step=step, price=price), self._beforehand.dimensions)
         if not self._plan.recorded:
             study.tidy(record)
         self._latest[step.trial] = record
         self._beforehand.learn(record)
         engine.tell(step, values, price=price)
-        self._bill.add(result.spent)
+        self._bill.add(result.spent, step.trial)
         self._tell(functools.partial(_finished, study, record))
         return record
 
@@ -212,7 +235,7 @@ class Search:
         if wanted and energy.reader() is None:
             raise UsageError(f"{', '.join(wanted)}: nothing here tells energy. {' '.join(energy.problems())}")
 
-    def _test(self, study: Study) -> None:
+    def _test(self, study: Study, workers: Workers) -> None:
         """Opens the test split for the front's trials that have not been tested."""
         untested = [record for record in study.front_records if record.test_score is None]
         if not untested:
@@ -221,7 +244,8 @@ class Search:
         name = f"test_{self._plan.task.score}"
         scores = study.test_scores
         for record in untested:
-            metrics = self._executor.evaluate(record.spec, study.step_folder(record.spec))
+            spec = record.spec
+            metrics = workers.evaluate(Job(spec, study.step_folder(spec), study.checkpoints(spec.number)))
             if name in metrics:
                 scores[record.name] = metrics[name]
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -97,6 +97,16 @@ class Settings(pydantic.BaseModel):
     threads: int | None = pydantic.Field(
         None, ge=1, le=4096, description="CPU threads; all cores when left out, one for small examples."
     )
+    jobs: int = pydantic.Field(1, ge=1, le=4096, description="Trials at a time; each has its share of the cores.")
+    executor: str | None = pydantic.Field(
+        None, description="Where trials run (see `automl plugins`); this process, or others when --jobs is above 1."
+    )
+    trial_timeout: str | None = pydantic.Field(
+        None, description="Longest time a step of a trial may take, such as 90s or 10m; what takes longer has failed."
+    )
+    trial_memory: str | None = pydantic.Field(
+        None, description="Most memory a trial may take, such as 2GB; what takes more has failed."
+    )
     country: str | None = pydantic.Field(
         None, description="Where the electricity comes from, such as DE or Germany: its carbon and its price."
     )
@@ -140,7 +150,7 @@ class Settings(pydantic.BaseModel):
             raise ValueError(f"input should be greater than or equal to 1 and at most {MOST_TRIALS}")
         return f"+{number}" if more else number
 
-    @pydantic.field_validator("time")
+    @pydantic.field_validator("time", "trial_timeout")
     @classmethod
     def _a_time(cls, value: str | None) -> str | None:
         if value is not None:
@@ -152,6 +162,15 @@ class Settings(pydantic.BaseModel):
     def _amounts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             parse_budget(text)
+        return value
+
+    @pydantic.field_validator("trial_memory")
+    @classmethod
+    def _a_size(cls, value: str | None) -> str | None:
+        from automl.engine.limits import parse_size
+
+        if value is not None:
+            parse_size(value)
         return value
 
     @pydantic.field_validator(*LIMITS)

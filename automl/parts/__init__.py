@@ -3,6 +3,7 @@
 from automl.parts.base import Part
 from automl.parts.data_source import DataSource, DataSpec
 from automl.parts.device import Device
+from automl.parts.executor import Executor, Job, Resources, Workers
 from automl.parts.normalizer import Normalizer
 from automl.parts.objective import Goal, Objective
 from automl.parts.recorded import RecordedSpace, Recording
@@ -17,9 +18,11 @@ __all__ = [
     "DataSpec",
     "Device",
     "Dimension",
+    "Executor",
     "Float",
     "Goal",
     "Integer",
+    "Job",
     "Normalizer",
     "Objective",
     "Outcome",
@@ -28,10 +31,12 @@ __all__ = [
     "Problem",
     "RecordedSpace",
     "Recording",
+    "Resources",
     "Searcher",
     "Space",
     "Step",
     "Strategy",
     "Task",
     "Trial",
+    "Workers",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Self
 
-from automl.price import energy, memory
+from automl.price import cpu, energy, memory
 from automl.price.tag import Figure, PriceTag
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class Meter:
         self._reader = energy.reader()
         self._memory = memory.Peak()
         self._end: PriceTag | None = None
-        self._wall, self._cpu, self._wh = time.perf_counter(), _cpu_s(), self._read_wh()
+        self._wall, self._cpu, self._wh = time.perf_counter(), cpu.cpu_s(), self._read_wh()
         return self
 
     def __exit__(
@@ -37,10 +36,10 @@ class Meter:
         """What has been spent so far, or until the end."""
         if self._end is not None:
             return self._end
-        cpu_s = max(0.0, _cpu_s() - self._cpu)
+        cpu_s = max(0.0, cpu.cpu_s() - self._cpu)
         figures = {
             "wall_s": Figure(time.perf_counter() - self._wall, "measured", "wall clock"),
-            "cpu_s": Figure(cpu_s, "measured", "CPU time of this process and its finished children, all threads"),
+            "cpu_s": Figure(cpu_s, "measured", cpu.HOW),
         }
         wh = self._read_wh()
         if self._reader is not None and wh is not None and self._wh is not None:
@@ -59,8 +58,3 @@ class Meter:
             energy.report(f"An energy meter has stopped working ({self._reader.how}): {type(error).__name__}: {error}.")
             self._reader = None
             return None
-
-
-def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system

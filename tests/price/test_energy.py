@@ -89,7 +89,7 @@ class TestEstimated:
         meter = Estimated()
         spent = iter([0.0, 3600.0, 3600.0])
         clock = iter([0.0, 0.0, 0.0])
-        monkeypatch.setattr("automl.price.energy.estimated._cpu_s", lambda: next(spent))
+        monkeypatch.setattr("automl.price.cpu.cpu_s", lambda: next(spent))
         monkeypatch.setattr(time, "monotonic", lambda: next(clock))
         meter._at, meter._cpu_s, meter._total_wh = 0.0, 0.0, 0.0
         watts = meter._w_per_thread

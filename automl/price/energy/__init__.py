@@ -11,7 +11,7 @@ from automl.price.energy.reader import Both, EnergyReader, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["EnergyReader", "problems", "reader", "report", "use_reader", "warm_up"]
+__all__ = ["EnergyReader", "problems", "reader", "reopen", "report", "use_reader", "warm_up"]
 
 VARIABLE = "AUTOML_ENERGY"
 OFF = "off"
@@ -27,6 +27,12 @@ def warm_up() -> None:
     """
     if not _opened:
         _opened.append(_open())
+
+
+def reopen() -> None:
+    """Opens the meters anew, as a fork has to: they count from where they were opened."""
+    _opened.clear()
+    warm_up()
 
 
 def reader() -> EnergyReader | None:

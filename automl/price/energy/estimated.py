@@ -6,11 +6,11 @@ import contextlib
 import importlib.metadata
 import io
 import logging
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from automl.price import cpu
 from automl.price.energy.reader import Unavailable
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Estimated:
     CodeCarbon takes the processor's TDP times the share of its hardware threads that the process kept busy, plus watts
     for the memory the process holds. It samples that share every few seconds; since the model is linear in it, the
     energy is TDP / threads x CPU seconds whatever the sampling, and short trials get it right too. CPU seconds are
-    those of this process and of its children that have ended. What the machine draws when idle is nobody's in this
+    those of this process and of its children. What the machine draws when idle is nobody's in this
     model.
 
     The processor's TDP is guessed from its name; for an unknown one CodeCarbon assumes 4 W a thread. Comparisons with
@@ -63,13 +63,13 @@ class Estimated:
         )
         self._lock = threading.Lock()
         self._asked = self._at = time.monotonic()
-        self._cpu_s = _cpu_s()
+        self._cpu_s = cpu.cpu_s()
         self._total_wh = 0.0
 
     def read_wh(self) -> float:
         """Since it was opened."""
         with self._lock:
-            now, cpu_s = time.monotonic(), _cpu_s()
+            now, cpu_s = time.monotonic(), cpu.cpu_s()
             processor_wh = self._w_per_thread * max(0.0, cpu_s - self._cpu_s) / S_PER_H
             self._total_wh += processor_wh + self._memory_w * (now - self._at) / S_PER_H
             self._at, self._cpu_s = now, cpu_s
@@ -87,11 +87,6 @@ def _is_known(found: Any) -> bool:
     with _silence(), contextlib.suppress(Exception):
         return found._get_cpu_power_from_registry(found.model) is not None  # noqa: SLF001 - it tells it nowhere else
     return False
-
-
-def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 @contextlib.contextmanager
