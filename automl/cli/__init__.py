@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "search": "Search a space for the models that give the most for their price.",
+    "resume": "Go on with a study that was interrupted, killed, or out of its budget.",
     "front": "Show the trials of a study that no other beats.",
     "train": "Train one trial of a study again, to the same score.",
     "price": "Price a model: a trial, a space, a model's name or an exported file.",

@@ -149,6 +149,7 @@ def factors_json(study: Study) -> dict[str, Any] | None:
 
 def next_commands(study: Study) -> list[str]:
     """The commands one would want after a search."""
+    from automl.engine.interrupt import REASON
     from automl.training.trial import WEIGHTS
 
     best = study.best()
@@ -156,6 +157,7 @@ def next_commands(study: Study) -> list[str]:
     # A training that was looked up has left no model.
     trained = (study.step_folder(best.spec) / WEIGHTS).is_file()
     return [
+        *([f"automl resume {study.name}{home}"] if study.stopped == REASON else []),
         f"automl front {study.name} --plot front.png{home}",
         *([f"automl export {study.name} {best.name} --format onnx{home}"] if trained else []),
         f"automl ui{home}",

@@ -13,7 +13,8 @@ EPILOG = """\b
 A setting is taken from the command line, else from the environment
 (AUTOML_TRIALS, AUTOML_HOME, ...), else from --config FILE, else its default.
 
-Ctrl-C stops the search; the same command with --study NAME goes on.
+Ctrl-C lets the steps under way finish, shows what there is and exits with 130;
+a second one ends them at once. Either way `automl resume STUDY` goes on.
 """
 
 
@@ -50,6 +51,15 @@ def command(config: Path | None, save_config: Path | None, dry_run: bool, as_jso
 
     study = api.run(settings, views(), warn=warn)
     print_outcome(study, as_json=as_json)
+    exit_as(study)
+
+
+def exit_as(study: Any) -> None:
+    """Exits as interrupted where Ctrl-C ended the search before all its trials were made."""
+    from automl.engine.interrupt import REASON
+
+    if study.stopped == REASON:
+        click.get_current_context().exit(130)
 
 
 def _dry_run(settings: Any, *, as_json: bool) -> None:

@@ -80,6 +80,7 @@ class LiveView(Observer):
         )
         self._task = self._progress.add_task("", total=None, count="", left="")
         self._note = "Counting and timing a few candidates ..."
+        self._wish = ""
         self._study: Study | None = None
         self._total = 0
         self._begun = 0
@@ -131,6 +132,10 @@ class LiveView(Observer):
         self._name()
         self._advance()
 
+    def stopping(self) -> None:
+        """Says what the first Ctrl-C does. The screen is drawn by a thread of its own: nothing is drawn from here."""
+        self._wish = "Finishing what is under way; Ctrl-C again ends it now."
+
     def testing(self, study: Study, count: int) -> None:
         """The bar is full; one more thing is done."""
         self._note = f"Opening the test split for the {count} trials of the front of {study.name} ..."
@@ -178,6 +183,8 @@ class LiveView(Observer):
             rows.append(self._table(max(3, self._console.height - LINES_AROUND - len(self._under_way))))
         if self._note:
             rows.append(Text(self._note, style="dim", no_wrap=True, overflow="ellipsis"))
+        if self._wish:
+            rows.append(Text(self._wish, style="bold"))
         return Group(*rows, self._progress)
 
     def _table(self, most: int) -> RenderableType:

@@ -29,6 +29,9 @@ class Observer:
     def trial_finished(self, study: Study, record: Record) -> None:
         """A candidate is done, well or ill."""
 
+    def stopping(self) -> None:
+        """The user wants the search to end when what is under way is done; called from a signal's handler."""
+
     def testing(self, study: Study, count: int) -> None:
         """The test split is opened for `count` trials of the front."""
 

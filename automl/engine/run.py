@@ -12,6 +12,7 @@ from automl.engine.beforehand import Beforehand
 from automl.engine.bill import Bill
 from automl.engine.engine import Engine
 from automl.engine.estimate import estimate
+from automl.engine.interrupt import REASON, Wish, polite
 from automl.engine.judge import Judge
 from automl.engine.record import Record
 from automl.engine.settings import TRIALS
@@ -53,19 +54,20 @@ class Search:
         self._judge = Judge(plan)
         self._latest: dict[int, Record] = {}
         self._begun: set[int] = set()
+        self._wish = Wish()
         self._labels: dict[int, str] = {}
 
     def run(self) -> Study:
         """Searches until the study holds as many trials as its settings say, then opens the test split.
 
         Returns:
-            The study, finished or, after Ctrl-C, as far as it got.
+            The study, finished or, after a first Ctrl-C, as far as it got, its test split unopened.
 
         Raises:
             StorageError: The home cannot be written to.
             StudyError: The study exists with other settings, is held by another process, or is damaged.
             TrialError: No trial succeeded.
-            KeyboardInterrupt: The user stopped it; all finished trials are kept.
+            KeyboardInterrupt: A second Ctrl-C, or one before there was a result; all finished steps are kept.
         """
         import optuna
         import sqlalchemy.exc
@@ -82,7 +84,10 @@ class Search:
                 with held(study.folder):
                     self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
                     try:
-                        with contextlib.closing(self._plan.executor.start(self._plan.resources)) as workers:
+                        with (
+                            contextlib.closing(self._plan.executor.start(self._plan.resources)) as workers,
+                            polite(lambda: self._tell(lambda observer: observer.stopping())) as self._wish,
+                        ):
                             self._run(study, workers)
                     except KeyboardInterrupt:
                         # What the trial that was cut off has cost is spent all the same.
@@ -111,10 +116,14 @@ class Search:
         reason = self._steps(study, engine, unfinished, workers, most)
         self._bill.keep()
         study.keep("unpaid", _sum_counts(study.unpaid, engine.unpaid))
+        if reason == REASON and not study.front_records:
+            raise KeyboardInterrupt
         if not study.front_records:
             causes = "; ".join(sorted({record.result.cause for record in study.records})[:3])
             raise TrialError(f"No trial of study {study.name!r} succeeded: {causes or _why_none(study)}.")
-        self._test(study, workers)
+        if reason != REASON:
+            # Who stops a search may want to go on with it: what the test says is for its end.
+            self._test(study, workers)
         study.keep("stopped", reason)
         self._tell(lambda observer: observer.finished(study, reason))
 
@@ -123,6 +132,7 @@ class Search:
         flying: dict[int, Step] = {}
         reason = ""
         while True:
+            reason = reason or (REASON if self._wish.uttered else "")
             while not reason and len(flying) < workers.slots:
                 new = len(self._begun) < most
                 # One result there must be, or what was spent until here has bought nothing.

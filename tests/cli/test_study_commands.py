@@ -242,19 +242,27 @@ def test_no_plugins_means_none(capsys):
     assert "no installed plugin" in " ".join(capsys.readouterr().err.split())
 
 
-def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path):
+def test_ctrl_c_shows_what_there_is_and_resume_goes_on(tmp_path, capsys):
     """A real process gets a real signal once its first trial has finished."""
     words = [*TINY, "--trials", "3", "--study", "s", "--home", str(tmp_path), "--json"]
-    command = [sys.executable, "-c", "from automl.cli import main; main()", "search", *words]
+    # Where the tests run in the background Ctrl-C is ignored, which children would inherit.
+    code = "import signal; signal.signal(2, signal.default_int_handler); from automl.cli import main; main()"
+    command = [sys.executable, "-c", code, "search", *words]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     first = tmp_path / "s" / "trial-0000" / "rung-0002" / "result.json"
     while not first.exists() and driver.poll() is None:
         os.sched_yield()
     driver.send_signal(signal.SIGINT)
-    _, err = driver.communicate(timeout=120)
+    out, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130
-    assert "Interrupted" in err
-    assert run(["search", *words]) == 0
-    from automl import open_study
-
-    assert len(open_study("s", tmp_path).records) == 3
+    shown = json.loads(out)
+    assert shown["stopped"] == "Ctrl-C"
+    assert 1 <= shown["trials"] < 3
+    assert shown["test_opened"] == []
+    assert shown["next"][0] == f"automl resume s --home {tmp_path}"
+    assert run(["resume", "s", "--home", str(tmp_path), "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["trials"], done["stopped"], len(done["test_opened"])) == (3, "", 1)
+    assert run(["resume", "s", "--home", str(tmp_path), "--trials", "+1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"] == 4
+    assert run(["resume", "nobody", "--home", str(tmp_path)]) == 3
