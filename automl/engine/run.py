@@ -8,10 +8,9 @@ import datetime
 import functools
 from typing import TYPE_CHECKING
 
-from automl.engine.beforehand import Beforehand
 from automl.engine.bill import Bill
-from automl.engine.engine import Engine
 from automl.engine.estimate import estimate
+from automl.engine.going_on import knowing
 from automl.engine.interrupt import REASON, Wish, polite
 from automl.engine.judge import Judge
 from automl.engine.record import Record
@@ -27,17 +26,12 @@ from automl.price.tag import PriceTag
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from automl.engine.engine import Engine
     from automl.engine.observer import Observer
     from automl.engine.resolve import Plan
     from automl.parts.executor import Workers
     from automl.parts.strategy import Step
     from automl.training.trial import TrialResult, TrialSpec
-
-QUOTES = 1
-"""Candidates whose exact price is asked for at each proposal: counting a model takes part of a second."""
-
-RECORDED_QUOTES = 16
-"""The same where a table answers at once."""
 
 
 class Search:
@@ -52,7 +46,6 @@ class Search:
         self._plan = plan
         self._observers = observers
         self._judge = Judge(plan)
-        self._latest: dict[int, Record] = {}
         self._begun: set[int] = set()
         self._wish = Wish()
         self._labels: dict[int, str] = {}
@@ -102,11 +95,11 @@ class Search:
 
     def _run(self, study: Study, workers: Workers) -> None:
         self._tell(lambda observer: observer.opened(study))
-        self._beforehand = Beforehand(self._plan)
-        engine = self._engine(study)
-        unfinished = self._unfinished(study, engine)
         made = study.trial_count
         most = self._plan.settings.most_trials(made)
+        known = knowing(self._plan, study, most)
+        engine, self._beforehand, self._latest = known.engine, known.beforehand, known.latest
+        unfinished = self._unfinished(study, engine)
         reason = self._bill.over(self._plan.budget) if made else ""
         if made < most and not reason:
             self._predict(study, most - made)
@@ -115,7 +108,7 @@ class Search:
         self._begun = {record.number for record in study.records}
         reason = self._steps(study, engine, unfinished, workers, most)
         self._bill.keep()
-        study.keep("unpaid", _sum_counts(study.unpaid, engine.unpaid))
+        study.keep("unpaid", engine.unpaid if known.retraced else _sum_counts(study.unpaid, engine.unpaid))
         if reason == REASON and not study.front_records:
             raise KeyboardInterrupt
         if not study.front_records:
@@ -152,28 +145,6 @@ class Search:
             for job, result in workers.wait(self._epoch):
                 record = self._finish(study, engine, flying.pop(job.spec.number), job.spec, result)
                 reason = reason or self._judge.hopeless(record)
-
-    def _engine(self, study: Study) -> Engine:
-        """An engine that knows all that the study has learned."""
-        known = self._beforehand
-        engine = Engine(
-            known.dimensions,
-            self._plan.goals,
-            rungs=self._plan.rungs,
-            strategy=self._plan.strategy,
-            seed=self._plan.settings.seed,
-            landmarks=known.landmarks(),
-            quote=known.quote,
-            quotes=RECORDED_QUOTES if self._plan.recorded else QUOTES,
-            refuse=known.refuse,
-            key=known.key,
-        )
-        for record in study.records:
-            if record.step is not None:
-                known.learn(record)
-                self._latest[record.number] = record
-                engine.tell(record.step, record.values, price=record.price)
-        return engine
 
     def _unfinished(self, study: Study, engine: Engine) -> list[Step]:
         """Steps that a killed or interrupted search left in flight: they are done first, from their checkpoints."""

@@ -106,7 +106,6 @@ class ParetoSearcher:
         self._trials: dict[int, Trial] = {}
         self._next = 0
         self._told = 0
-        self._asked = 0
         self._optimism = 1.0
         self._known: set[bytes] = set()
         self._contenders: set[int] = set()
@@ -128,8 +127,9 @@ class ParetoSearcher:
             return self._ask(new=new)
 
     def _ask(self, *, new: bool) -> Step | None:
-        self._asked += 1
-        self._rng = np.random.default_rng([self._problem.seed, self._told, self._asked])
+        # The choice depends on what was told and what is under way, not on how often somebody asked.
+        turn = self._told + sum(trial.running for trial in self._trials.values()) + 1
+        self._rng = np.random.default_rng([self._problem.seed, self._told, turn])
         if new and (step := self._first()) is not None:
             return step
         if self._forecast.rows < 2:  # noqa: PLR2004 - one observation has no spread
@@ -138,7 +138,7 @@ class ParetoSearcher:
         if fitted:
             self._sort_out()
             self._expected = self._forecast.at(self._sample, self._targets())[0]
-        self._optimism = OPTIMISM if new and self._asked % 2 else 1.0
+        self._optimism = OPTIMISM if new and turn % 2 else 1.0
         front, reference = self._standing()
         whole = boxes(front, reference)
         if fitted:

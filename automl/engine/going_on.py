@@ -1,0 +1,101 @@
+"""An engine for a study: fresh for a new one, and for one that goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from automl.engine.beforehand import Beforehand
+from automl.engine.engine import Engine
+
+if TYPE_CHECKING:
+    from automl.engine.record import Record
+    from automl.engine.resolve import Plan
+    from automl.engine.study import Study
+
+QUOTES = 1
+"""Candidates whose exact price is asked for at each proposal: counting a model takes part of a second."""
+
+RECORDED_QUOTES = 16
+"""The same where a table answers at once."""
+
+MOST_RETRACED = 2000
+"""Steps of a study that are gone through again when it goes on; each takes what a proposal takes."""
+
+
+@dataclasses.dataclass
+class Knowing:
+    """An engine and what it was told.
+
+    Attributes:
+        engine: Which.
+        beforehand: What is known of candidates before they are trained, by which the engine asks.
+        latest: The last record of each trial.
+        retraced: Whether the engine stands where that of the search stood, what it rejected unpaid included.
+    """
+
+    engine: Engine
+    beforehand: Beforehand
+    latest: dict[int, Record] = dataclasses.field(default_factory=dict)
+    retraced: bool = True
+
+    @classmethod
+    def nothing(cls, plan: Plan) -> Knowing:
+        """A fresh one."""
+        known = Beforehand(plan)
+        engine = Engine(
+            known.dimensions,
+            plan.goals,
+            rungs=plan.rungs,
+            strategy=plan.strategy,
+            seed=plan.settings.seed,
+            landmarks=known.landmarks(),
+            quote=known.quote,
+            quotes=RECORDED_QUOTES if plan.recorded else QUOTES,
+            refuse=known.refuse,
+            key=known.key,
+        )
+        return cls(engine, known)
+
+    def tell(self, record: Record) -> None:
+        """Takes a step in that was made before."""
+        assert record.step is not None
+        self.beforehand.learn(record)
+        self.latest[record.number] = record
+        self.engine.tell(record.step, record.values, price=record.price)
+
+
+def knowing(plan: Plan, study: Study, most: int) -> Knowing:
+    """An engine that knows all that the study has learned.
+
+    It is asked again for every step that was made, so that its sampler stands where it stood. Where it asks for
+    others, as after a search of several jobs, whose steps finished in their own order, or one of another number of
+    trials, it is only told what came out.
+
+    Args:
+        plan: The search.
+        study: What was made.
+        most: Candidates it may have in all.
+    """
+    found = _retraced(plan, study, most) if len(study.records) <= MOST_RETRACED else None
+    if found is None:
+        found = Knowing.nothing(plan)
+        found.retraced = False
+        for record in study.records:
+            if record.step is not None:
+                found.tell(record)
+    return found
+
+
+def _retraced(plan: Plan, study: Study, most: int) -> Knowing | None:
+    """An engine led the way that the search took; None where it would take another."""
+    known, begun = Knowing.nothing(plan), set[int]()
+    for record in study.records:
+        if known.engine.ask(new=len(begun) < most) != record.step:
+            return None
+        begun.add(record.number)
+        known.tell(record)
+    made = {(record.number, record.step.rung) for record in study.records if record.step is not None}
+    under_way = [step for step in study.in_flight if (step.trial, step.rung) not in made]
+    asked = [known.engine.ask(new=len(begun) < most) for _ in under_way]
+    return known if asked == under_way else None
