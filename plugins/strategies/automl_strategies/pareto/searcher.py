@@ -10,7 +10,7 @@ which trials are parents of new candidates and which may still go on.
 What a longer training would give is read from a Gaussian process over the candidate and the logarithm of the budget
 (Swersky et al. 2014 in spirit), which learns from every rung of every trial, from stopped ones too. Prices of training
 are learned alike; those known beforehand are asked for, exactly, of the best looking, and what the front beats at every
-plausible score is dropped unpaid. At every other choice the model is taken to know half as much as it says.
+plausible score is dropped unpaid. Where there are rungs, at every other choice the model is taken to know half as much as it says.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ THRIFT = 0.25
 """Power of the price in the bargain. At 1 the purse goes to the cheap end long after that has nothing more to give."""
 
 OPTIMISM = 2.0
-"""What deviations are multiplied by at every other choice: a model that learns mostly from what it chose itself is too
-sure that the rest is worth nothing, and comes back to the same corner for ever smaller gains."""
+"""What deviations are multiplied by at every other choice where there are rungs: a model that learns mostly from short
+trainings is too sure of what full ones give, and comes back to the same corner for ever smaller gains."""
 
 PLAUSIBLE = 2.0
 """Standard deviations within which a loss is plausible."""
@@ -138,7 +138,7 @@ class ParetoSearcher:
         if fitted:
             self._sort_out()
             self._expected = self._forecast.at(self._sample, self._targets())[0]
-        self._optimism = OPTIMISM if new and turn % 2 else 1.0
+        self._optimism = OPTIMISM if new and self._last and turn % 2 else 1.0
         front, reference = self._standing()
         whole = boxes(front, reference)
         if fitted:
