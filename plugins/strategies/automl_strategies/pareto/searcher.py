@@ -10,7 +10,8 @@ which trials are parents of new candidates and which may still go on.
 What a longer training would give is read from a Gaussian process over the candidate and the logarithm of the budget
 (Swersky et al. 2014 in spirit), which learns from every rung of every trial, from stopped ones too. Prices of training
 are learned alike; those known beforehand are asked for, exactly, of the best looking, and what the front beats at every
-plausible score is dropped unpaid. Where there are rungs, at every other choice the model is taken to know half as much as it says.
+plausible score is dropped unpaid. Where there are rungs, at every other choice the model is taken to know half as much
+as it says.
 """
 
 from __future__ import annotations
