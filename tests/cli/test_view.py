@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -13,14 +14,18 @@ from automl.cli.view import LiveView
 
 
 @pytest.fixture
-def study(toys, tmp_path):
+def console():
+    """It only pretends to be a terminal."""
+    return Console(file=io.StringIO(), force_terminal=True, width=100, height=40, color_system=None)
+
+
+@pytest.fixture
+def study(toys, tmp_path, console):
     """A finished study, and what was drawn while it ran."""
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=100, height=40, color_system=None)
     study = automl.search(
         "toy", trials=4, epochs=2, home=tmp_path, tracking_uri="off", observers=[LiveView(console)], study="seen"
     )
-    return study, screen.getvalue()
+    return study, console.file.getvalue()
 
 
 def test_the_price_comes_before_it_is_spent(study):
@@ -67,3 +72,20 @@ def test_a_second_look_at_the_test_split_is_told(study, capsys):
     finished.keep("test", {"scores": {}, "opened": ["2026-01-01", "2026-01-02"]})
     outcome.print_outcome(finished, as_json=False)
     assert "opened 2 times" in capsys.readouterr().out
+
+
+def test_all_trials_under_way_are_named(study, console):
+    finished, _ = study
+    one, other = (dataclasses.replace(record.spec, number=number) for number, record in enumerate(finished.records[:2]))
+    seen = LiveView(console)
+    seen.prepared(finished, None, 2)
+    seen.trial_started(one, "the first")
+    seen.trial_started(other, "the second")
+    seen.stopping()
+    with console.capture() as captured:
+        console.print(seen._draw())
+    seen.close()
+    text = captured.get()
+    assert "trial 0 to 2 of 2 epochs: the first" in text
+    assert "trial 1 to 2 of 2 epochs: the second" in text
+    assert "Ctrl-C again ends it now" in text
