@@ -123,6 +123,7 @@ class Search:
     def _steps(self, study: Study, engine: Engine, unfinished: list[Step], workers: Workers, most: int) -> str:
         """Keeps every worker busy until trials or budget are spent; returns why it ended before all trials ran."""
         flying: dict[int, Step] = {}
+        resumed = {step.trial for step in unfinished}
         reason = ""
         while True:
             reason = reason or (REASON if self._wish.uttered else "")
@@ -131,6 +132,9 @@ class Search:
                 # One result there must be, or what was spent until here has bought nothing.
                 if study.records and (over := self._bill.over(self._plan.budget)):
                     reason = f"{over}; {self._with_more(engine, unfinished, new=new)}"
+                    break
+                if not unfinished and resumed & flying.keys():
+                    # An engine that was only told of the study does not know that these are under way.
                     break
                 step = unfinished.pop(0) if unfinished else engine.ask(new=new)
                 if step is None:

@@ -1,0 +1,100 @@
+"""The loop of the search over several workers, played by one process."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+import automl
+from automl.engine.observer import Observer
+from automl.parts import Executor
+from automl.training.fit import evaluate, run_trial
+
+
+class Turns(Executor):
+    """Makes the step that came last first; stops the search after so many."""
+
+    name = "turns"
+    summary = "several at a time, in another order"
+    preferred = True
+    stop_after = None
+    most = 0
+
+    def start(self, resources):
+        return TurnsWorkers(self, resources.jobs)
+
+
+class TurnsWorkers:
+    def __init__(self, executor, jobs):
+        self._executor = executor
+        self.slots = jobs
+        self._jobs = []
+        self._made = 0
+
+    def submit(self, job):
+        self._jobs.append(job)
+        assert len(self._jobs) <= self.slots
+        assert len({each.spec.number for each in self._jobs}) == len(self._jobs)
+        self._executor.most = max(self._executor.most, len(self._jobs))
+
+    def wait(self, on_epoch):
+        if self._made == self._executor.stop_after:
+            raise KeyboardInterrupt
+        self._made += 1
+        job = self._jobs.pop()
+        return [(job, run_trial(job.spec, job.folder, functools.partial(on_epoch, job.spec), job.checkpoints))]
+
+    def evaluate(self, job):
+        return evaluate(job.spec, job.folder)
+
+    def close(self):
+        self._jobs.clear()
+
+
+@pytest.fixture
+def executor(toys):
+    class Plugin:
+        made = Turns()
+
+        @automl.hookimpl
+        def automl_executors(self):
+            return [self.made]
+
+    plugin = Plugin()
+    toys.register(plugin, name="turns")
+    return plugin.made
+
+
+def search(home, *observers, **settings):
+    wanted = {"trials": 9, "epochs": 4, "home": home, "tracking_uri": "off", "study": "s", "jobs": 3, **settings}
+    return automl.search("toy", observers=observers, **wanted)
+
+
+@pytest.mark.parametrize("strategy", ["toy-random", "toy-halving"])
+@pytest.mark.parametrize("stops", [[4], [1, 1, 2]])
+def test_nothing_is_lost_or_made_twice(executor, tmp_path, strategy, stops):
+    for executor.stop_after in stops:
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path, strategy=strategy, jobs=2)
+        before = {(record.number, record.spec.last_epoch) for record in automl.open_study("s", tmp_path).records}
+    executor.stop_after = None
+    study = search(tmp_path, strategy=strategy)
+    steps = [(record.number, record.spec.last_epoch) for record in study.records]
+    assert before <= set(steps)
+    assert len(set(steps)) == len(steps)
+    assert study.trial_count == 9
+    assert {record.number for record in study.records} == set(range(9))
+    assert executor.most == 3
+
+
+def test_a_budget_ends_it_when_what_is_under_way_is_done(executor, tmp_path):
+    class Count(Observer):
+        begun = 0
+
+        def trial_started(self, spec, label):
+            Count.begun += 1
+
+    study = search(tmp_path, Count(), budget=("1FLOPs",), trials=None, rungs="off")
+    assert "is spent" in study.stopped
+    assert len(study.records) == Count.begun == 3
