@@ -177,14 +177,16 @@ def _plot(panels: list[tuple[str, dict[str, list[Run]], float]], methods: Sequen
             gaps = [sorted(max(1.0 - run.at(share) / best, 1e-4) for run in runs) for share in GRID]
             middle = [statistics.fmean(gap) for gap in gaps]
             width = 2.4 if method == OURS else 1.2
-            axis.plot(GRID, middle, color=colour, label=f"{method} ({len(runs)})", linewidth=width)
+            axis.plot(GRID, middle, color=colour, label=method, linewidth=width)
             axis.fill_between(
                 GRID, [_quartile(g, 0.25) for g in gaps], [_quartile(g, 0.75) for g in gaps], color=colour, alpha=0.1
             )
         axis.set(xscale="log", yscale="log", title=title, xlabel="share of the purse spent", xlim=(GRID[0], 1))
         axis.set_ylabel("missing hypervolume")
-        axis.legend(fontsize=7, ncols=2, loc="lower left")
-    figure.tight_layout()
+    # One legend below all pictures covers none of the curves; how many seeds there were stands in the tables.
+    handles = {line.get_label(): line for axis in figure.axes for line in axis.get_lines()}
+    figure.legend(handles.values(), handles, fontsize=9, ncols=5, loc="lower center")
+    figure.tight_layout(rect=(0, 0.045, 1, 1))
     figure.savefig(path, dpi=110)
 
 
