@@ -33,6 +33,8 @@ GRACE_S = 10.0
 
 CHUNK = 1 << 16
 
+LOST = "the last, unfinished epoch of a trial that was killed"
+
 KILLED = {
     signal.SIGKILL: "killed by SIGKILL, as the kernel does where memory runs out",
     signal.SIGSEGV: "crashed by SIGSEGV, a segmentation fault",
@@ -259,7 +261,11 @@ def _result(each: Running, status: int) -> TrialResult:
     """What the worker answered, or a failure with its cause and what is known to have been spent."""
     if each.answer and "result" in each.answer:
         return TrialResult.from_json(each.answer["result"])
-    spent = each.spent
+    # What it did after the last epoch that it told of is not known. Absent, it would take the whole bill with it.
+    told = PriceTag({name: Figure(0.0, "counted") for name in ("flops", "moved_bytes")}) | each.spent
+    spent = PriceTag(
+        {name: dataclasses.replace(figure, without=(*figure.without, LOST)) for name, figure in told.items()}
+    )
     if each.began is not None:
         # What the worker told last is of its last whole epoch; by the clock it had more.
         spent = spent | PriceTag({"wall_s": Figure(time.monotonic() - each.began, "measured", "wall clock")})

@@ -111,6 +111,7 @@ def test_a_fault_takes_down_that_trial_alone(workers, tmp_path, fault, words):
     assert results[0].status == "failed"
     assert words in results[0].cause
     assert results[0].spent["wall_s"].value > 0
+    assert results[0].spent["flops"].value >= 0  # or the bill of the study would not know its FLOPs any more
     assert json.loads((tmp_path / "0" / "result.json").read_text())["cause"] == results[0].cause
     assert results[1].status == "complete"
 
