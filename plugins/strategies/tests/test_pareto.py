@@ -175,8 +175,16 @@ def test_what_the_front_beats_at_every_plausible_score_is_hopeless():
         engine.tell(step, (0.9 - 0.001 * math.log(step.point["width"]), 0.01 * step.point["width"]), price=1.0)
     wide = {"width": 64, "rate": 0.1, "kind": "a"}
     searcher = engine._searcher
-    assert searcher._hopeless(np.array([searcher._coder.code(wide)])).all()
-    assert not searcher._hopeless(np.array([searcher._coder.code({**wide, "width": 1})])).all()
+
+    def hopeless(point):
+        genes = np.array([searcher._coder.code(point)])
+        mean, deviation, _ = searcher._forecast.at(genes, searcher._targets(), exact=True)
+        return bool(searcher._hopeless(genes, mean, deviation).all())
+
+    before = searcher.dropped
+    assert hopeless(wide)
+    assert searcher.dropped == before + 1
+    assert not hopeless({**wide, "width": 1})
     begun = [step.point["width"] for step, _ in engine.results]
     assert np.median(begun[20:]) <= 4
 
