@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import selectors
@@ -51,6 +52,7 @@ class Server:
     def __init__(self, requests: int, answers: int) -> None:
         self._requests, self._answers = requests, answers
         self._workers: dict[int, Worker] = {}
+        self._needed: list[str] = []
         self._rest = b""
 
     def serve(self) -> None:
@@ -91,6 +93,7 @@ class Server:
         return True
 
     def _fork(self, request: dict[str, Any]) -> None:
+        self._learn()
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -118,8 +121,18 @@ class Server:
             return False
         *lines, worker.rest = (worker.rest + data).split(b"\n")
         for line in lines:
-            write_line(self._answers, {"id": worker.number, **json.loads(line)})
+            message = json.loads(line)
+            self._needed += message.pop("modules", ())
+            write_line(self._answers, {"id": worker.number, **message})
         return True
+
+    def _learn(self) -> None:
+        """Imports what workers had to import themselves, so that the next ones need not."""
+        needed, self._needed = self._needed, []
+        for name in needed:
+            if name not in sys.modules:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
 
     def _reap(self, worker: Worker) -> None:
         """Says so when a worker has ended; what it started itself ends with it."""
@@ -139,12 +152,14 @@ class Server:
 def work(request: dict[str, Any], pipe: int) -> None:
     """A worker's life; does not return."""
     status = 1
+    there = set(sys.modules)
     try:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.environ.update(device_for(request["slot"], os.environ, len(list(Path("/dev").glob("nvidia[0-9]*")))))
-        write_line(pipe, answer(request, pipe))
+        answered = answer(request, pipe)
+        write_line(pipe, {**answered, "modules": [name for name in sys.modules if name not in there]})
         status = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, the driver is told
         with contextlib.suppress(OSError):
