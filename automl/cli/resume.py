@@ -27,10 +27,7 @@ killed goes on from its checkpoint; nothing that was finished is done again.
 def command(study: str, home: Path, as_json: bool, **given: Any) -> None:
     """Go on with STUDY where it was interrupted, killed, or out of its budget."""
     from automl import api
-    from automl.cli.console import warn
-    from automl.cli.outcome import print_outcome
-    from automl.cli.search import exit_as
-    from automl.cli.view import views
+    from automl.cli.search import run_and_show
     from automl.engine.settings import Settings
 
     opened = api.open_study(study, home)
@@ -39,7 +36,4 @@ def command(study: str, home: Path, as_json: bool, **given: Any) -> None:
         # The executor that was chosen for other jobs is no wish of the user.
         changed["executor"] = None
     kept = opened.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
-    settings = Settings.checked({**kept, **changed, "study": study, "home": home})
-    done = api.run(settings, views(), warn=warn)
-    print_outcome(done, as_json=as_json)
-    exit_as(done)
+    run_and_show(Settings.checked({**kept, **changed, "study": study, "home": home}), as_json=as_json)

@@ -26,7 +26,7 @@ a second one ends them at once. Either way `automl resume STUDY` goes on.
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(config: Path | None, save_config: Path | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Search a space for the models that give the most for their price."""
-    from automl.cli.console import report_problems, warn
+    from automl.cli.console import report_problems
     from automl.errors import UsageError
     from automl.files import write_text
     from automl.host import get_host
@@ -45,19 +45,19 @@ def command(config: Path | None, save_config: Path | None, dry_run: bool, as_jso
     if dry_run:
         _dry_run(settings, as_json=as_json)
         return
+    run_and_show(settings, as_json=as_json)
+
+
+def run_and_show(settings: Any, *, as_json: bool) -> None:
+    """Searches, prints the outcome, and exits as interrupted where Ctrl-C ended it before all trials were made."""
     from automl import api
+    from automl.cli.console import warn
     from automl.cli.outcome import print_outcome
     from automl.cli.view import views
+    from automl.engine.interrupt import REASON
 
     study = api.run(settings, views(), warn=warn)
     print_outcome(study, as_json=as_json)
-    exit_as(study)
-
-
-def exit_as(study: Any) -> None:
-    """Exits as interrupted where Ctrl-C ended the search before all its trials were made."""
-    from automl.engine.interrupt import REASON
-
     if study.stopped == REASON:
         click.get_current_context().exit(130)
 

@@ -65,7 +65,8 @@ class Bill:
 
     def add(self, spent: PriceTag, trial: int | None = None) -> None:
         """Takes in a finished piece of work, a step of a trial perhaps, and stores the bill."""
-        self._running.pop(-1 if trial is None else trial, None)
+        if trial is not None:
+            self._running.pop(trial, None)
         if self._meter is None and not spent:
             # A look-up that found nothing has cost nothing; added, its unknown price would make the whole unknown.
             return

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from automl.engine.record import Record
     from automl.engine.resolve import Plan
     from automl.engine.study import Study
+    from automl.parts.strategy import Step
 
 QUOTES = 1
 """Candidates whose exact price is asked for at each proposal: counting a model takes part of a second."""
@@ -31,12 +32,14 @@ class Knowing:
         engine: Which.
         beforehand: What is known of candidates before they are trained, by which the engine asks.
         latest: The last record of each trial.
+        unfinished: Steps that a killed or interrupted search left under way: to be done first, from their checkpoints.
         retraced: Whether the engine stands where that of the search stood, what it rejected unpaid included.
     """
 
     engine: Engine
     beforehand: Beforehand
     latest: dict[int, Record] = dataclasses.field(default_factory=dict)
+    unfinished: list[Step] = dataclasses.field(default_factory=list)
     retraced: bool = True
 
     @classmethod
@@ -84,7 +87,15 @@ def knowing(plan: Plan, study: Study, most: int) -> Knowing:
         for record in study.records:
             if record.step is not None:
                 found.tell(record)
+    found.unfinished = _unfinished(study)
+    for step in found.unfinished:
+        found.engine.resume(step)
     return found
+
+
+def _unfinished(study: Study) -> list[Step]:
+    made = {(record.number, record.step.rung) for record in study.records if record.step is not None}
+    return [step for step in study.in_flight if (step.trial, step.rung) not in made]
 
 
 def _retraced(plan: Plan, study: Study, most: int) -> Knowing | None:
@@ -95,7 +106,6 @@ def _retraced(plan: Plan, study: Study, most: int) -> Knowing | None:
             return None
         begun.add(record.number)
         known.tell(record)
-    made = {(record.number, record.step.rung) for record in study.records if record.step is not None}
-    under_way = [step for step in study.in_flight if (step.trial, step.rung) not in made]
+    under_way = _unfinished(study)
     asked = [known.engine.ask(new=len(begun) < most) for _ in under_way]
     return known if asked == under_way else None

@@ -99,14 +99,13 @@ class Search:
         most = self._plan.settings.most_trials(made)
         known = knowing(self._plan, study, most)
         engine, self._beforehand, self._latest = known.engine, known.beforehand, known.latest
-        unfinished = self._unfinished(study, engine)
         reason = self._bill.over(self._plan.budget) if made else ""
         if made < most and not reason:
             self._predict(study, most - made)
         else:
             self._tell(lambda observer: observer.prepared(study, None, 0))
         self._begun = {record.number for record in study.records}
-        reason = self._steps(study, engine, unfinished, workers, most)
+        reason = self._steps(study, engine, known.unfinished, workers, most)
         self._bill.keep()
         study.keep("unpaid", engine.unpaid if known.retraced else _sum_counts(study.unpaid, engine.unpaid))
         if reason == REASON and not study.front_records:
@@ -149,14 +148,6 @@ class Search:
             for job, result in workers.wait(self._epoch):
                 record = self._finish(study, engine, flying.pop(job.spec.number), job.spec, result)
                 reason = reason or self._judge.hopeless(record)
-
-    def _unfinished(self, study: Study, engine: Engine) -> list[Step]:
-        """Steps that a killed or interrupted search left in flight: they are done first, from their checkpoints."""
-        told = {(record.number, record.step.rung) for record in study.records if record.step is not None}
-        steps = [step for step in study.in_flight if (step.trial, step.rung) not in told]
-        for step in steps:
-            engine.resume(step)
-        return steps
 
     def _predict(self, study: Study, remaining: int) -> None:
         """Says what the search will cost, and keeps it to be held against what it did cost."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HOW = "CPU time of this process and of its children, all threads"
 
@@ -33,6 +33,21 @@ def working(pid: int) -> Iterator[None]:
 
 
 def _tree_s(pid: int) -> float:
+    def taken_s(process: Any) -> float:
+        times = process.cpu_times()
+        ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+        return float(times.user + times.system + ended)
+
+    return over_family(pid, taken_s)
+
+
+def over_family(pid: int, figure: Callable[[Any], float]) -> float:
+    """The sum of a figure over a process and all its descendants; those that are gone have none.
+
+    Args:
+        pid: The process.
+        figure: Of a `psutil.Process`.
+    """
     import psutil
 
     total = 0.0
@@ -40,7 +55,5 @@ def _tree_s(pid: int) -> float:
         parent = psutil.Process(pid)
         for process in (*parent.children(recursive=True), parent):
             with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                total += times.user + times.system
-                total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+                total += figure(process)
     return total

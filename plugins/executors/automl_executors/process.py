@@ -234,15 +234,7 @@ class ProcessWorkers:
 
 def _resident_bytes(pid: int) -> float:
     """Resident memory of a process and its children; 0 when it is gone."""
-    import psutil
-
-    total = 0.0
-    with contextlib.suppress(psutil.Error):
-        parent = psutil.Process(pid)
-        for process in (parent, *parent.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-    return total
+    return cpu.over_family(pid, lambda process: float(process.memory_info().rss))
 
 
 def _cause(each: Running, status: int) -> str:
