@@ -40,6 +40,7 @@ Exit codes:
   4    home or disk cannot be written to
   5    training failed, or no trial succeeded
   130  interrupted
+  143  ended by SIGTERM, as a cluster does; `automl resume` goes on
 """
 
 READER_GONE = 141
@@ -154,12 +155,12 @@ def run(args: list[str] | None = None) -> int:
     words = sys.argv[1:] if args is None else list(args)
     try:
         return _invoke(words)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
         from automl.cli.console import complain
 
         # A terminal has just shown "^C" and no new line.
         complain(("\n" if sys.stderr.isatty() else "") + "Interrupted. What was finished is kept.")
-        return 130
+        return getattr(error, "exit_code", 130)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -14,7 +14,7 @@ A setting is taken from the command line, else from the environment
 (AUTOML_TRIALS, AUTOML_HOME, ...), else from --config FILE, else its default.
 
 Ctrl-C lets the steps under way finish, shows what there is and exits with 130;
-a second one ends them at once. Either way `automl resume STUDY` goes on.
+a second one ends them at once, and so does SIGTERM, with 143. In any case `automl resume STUDY` goes on.
 """
 
 

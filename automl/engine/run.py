@@ -60,7 +60,8 @@ class Search:
             StorageError: The home cannot be written to.
             StudyError: The study exists with other settings, is held by another process, or is damaged.
             TrialError: No trial succeeded.
-            KeyboardInterrupt: A second Ctrl-C, or one before there was a result; all finished steps are kept.
+            KeyboardInterrupt: A second Ctrl-C, or one before there was a result, or SIGTERM; all finished steps are
+                kept.
         """
         import optuna
         import sqlalchemy.exc

@@ -157,6 +157,9 @@ def work(request: dict[str, Any], pipe: int) -> None:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A scheduler sends it to all processes of a job. The driver is the one to obey: a training that did would be a
+        # trial that failed. Blocked, because Lightning puts a handler of its own in the place of any other.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         os.environ.update(device_for(request["slot"], os.environ, len(list(Path("/dev").glob("nvidia[0-9]*")))))
         answered = answer(request, pipe)
         write_line(pipe, {**answered, "modules": [name for name in sys.modules if name not in there]})
@@ -216,6 +219,7 @@ def _kill_group(group: int) -> None:
 def main() -> None:
     """Imports what is heavy, then serves."""
     # Whatever libraries print is no answer.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as of the workers: the end of the input is what ends it
     answers = os.dup(1)
     os.dup2(2, 1)
     os.set_inheritable(answers, False)
