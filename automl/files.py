@@ -51,7 +51,8 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     r"""Like `write_bytes`, in UTF-8; ``\n`` stays ``\n`` on every platform."""
-    return write_bytes(path, text.encode("utf-8"))
+    # A name that came in bytes which are no UTF-8 holds surrogates; they are written as Python and JSON write them.
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | os.PathLike[str], obj: Any) -> Path:

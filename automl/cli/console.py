@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from automl.report.plain import printable, printable_json
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Iterator
+
+    from rich.console import Console, ConsoleOptions, RenderHook
+    from rich.segment import Segment
 
     from automl.host import Host
 
@@ -41,8 +46,40 @@ def _console(*, stderr: bool) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    # Figures and names are printed as they are: rich would colour every number and draw a face for every ":)".
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+    # Figures and names are printed as they are: rich would colour every number and draw a face for every ":)", and a
+    # name with square brackets would be markup. Where markup is meant it is asked for.
+    console = Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+    console.push_render_hook(_hook())
+    return console
+
+
+class Printable:
+    """What rich can show, without the control characters that names and causes from outside may hold.
+
+    Args:
+        shown: Anything that `rich.console.Console.print` takes.
+    """
+
+    def __init__(self, shown: Any) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """The same segments; those of rich's own that steer the terminal stay."""
+        from rich.segment import Segment
+
+        for segment in console.render(self._shown, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+def _hook() -> RenderHook:
+    """A hook of rich's, through which all goes that is printed."""
+    from rich.console import RenderHook
+
+    class Hook(RenderHook):
+        def process_renderables(self, renderables: list[Any]) -> list[Any]:
+            return [Printable(each) for each in renderables]
+
+    return Hook()
 
 
 def print_json(data: Any) -> None:
@@ -51,7 +88,7 @@ def print_json(data: Any) -> None:
     Raises:
         ValueError: A number in it is not finite, which JSON has no word for; nothing was printed.
     """
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(printable_json(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def complain(text: str) -> None:
@@ -59,7 +96,8 @@ def complain(text: str) -> None:
 
     A terminal gets it wrapped and its first word in colour, a pipe or a file as one line that programs can search.
     """
-    word, colon, rest = text.partition(":")
+    # What is wrong often quotes what somebody else wrote.
+    word, colon, rest = printable(text).partition(":")
     colored = colon and word in COLORS and not os.environ.get("NO_COLOR")
     if sys.stderr.isatty():
         rest = _wrapped(rest, len(word) + len(colon))

@@ -38,6 +38,7 @@ def command(  # noqa: PLR0913 - click gives every option by name
     from automl.cli import outcome
     from automl.errors import UsageError
     from automl.report.figures import front_figure_html, front_figure_png
+    from automl.report.plain import csv_text
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.")
@@ -57,7 +58,7 @@ def command(  # noqa: PLR0913 - click gives every option by name
     elif as_json:
         outcome.print_front_json(opened, devices)
     elif as_csv:
-        click.echo(opened.front.to_csv(index=False), nl=False)
+        click.echo(csv_text(opened.front), nl=False)
     else:
         outcome.print_front(opened, devices)
         if expected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def print_front(study: Study, devices: Sequence[str] = ()) -> None:
     console = stdout_console()
     records = study.front_records
     what = "front" if len(study.goals) > 1 else "best trial"
-    console.print(f"\n[bold]The {what} of {study.name}[/]: {len(records)} of {_counted(study)}\n")
+    console.print(f"\n[bold]The {what} of {study.name}[/]: {len(records)} of {_counted(study)}\n", markup=True)
     extra = [f"{name}@{device}" for device in devices for name in DEVICE_FIGURES]
     table = front_table(
         study.records, study.goals, study.score, extra, lambda record: study.pricer.figures(record.result, study.score)
@@ -91,7 +92,7 @@ def print_expected(study: Study) -> None:
     console = stdout_console()
     table = expected_table(study.records, study.goals)
     if table is not None:
-        console.print("\n[bold]Expected best validation score by budget[/] (Dodge et al. 2019)\n")
+        console.print("\n[bold]Expected best validation score by budget[/] (Dodge et al. 2019)\n", markup=True)
         console.print(table)
 
 
@@ -153,7 +154,8 @@ def next_commands(study: Study) -> list[str]:
     from automl.training.trial import WEIGHTS
 
     best = study.best()
-    home = "" if str(study.home) == "runs" else f" --home {study.home}"
+    # To be pasted into a shell.
+    home = "" if str(study.home) == "runs" else f" --home {shlex.quote(str(study.home))}"
     # A training that was looked up has left no model.
     trained = (study.step_folder(best.spec) / WEIGHTS).is_file()
     return [
@@ -171,7 +173,7 @@ def _print_bill(console: Console, study: Study) -> None:
     from automl.report.tables import price_tag_table
 
     tags = price.three_columns(study)
-    console.print("\n[bold]Price tag[/]\n")
+    console.print("\n[bold]Price tag[/]\n", markup=True)
     console.print(price_tag_table(tags))
     console.print()
     for line in [*price.notes(tags), *study.pricer.tariff.problems, price.factors_sentence(study.records)]:
@@ -197,7 +199,10 @@ def _counted(study: Study) -> str:
 
 
 def _print_next(console: Console, study: Study) -> None:
-    console.print(f"\nEverything is in [bold]{study.folder}[/]. Next:\n", highlight=False, soft_wrap=True)
+    from rich.text import Text
+
+    folder = (str(study.folder), "bold")
+    console.print(Text.assemble("\nEverything is in ", folder, ". Next:\n"), soft_wrap=True)
     for command in next_commands(study):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
 

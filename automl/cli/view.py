@@ -94,15 +94,16 @@ class LiveView(Observer):
 
     def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """Says what it will cost."""
+        from rich.text import Text
+
         self._study = study
         self._total = remaining
         full = study.settings.epochs or 1
         self._expected_epochs = max(1.0, remaining * full * (estimate.share if estimate else 1.0))
         settings = study.settings
         past = f", going on after {study.trial_count} trials" if study.records else ""
-        self._console.print(
-            f"[bold]{study.name}[/]: space {settings.space}, objective {settings.objective}, data {settings.data}{past}"
-        )
+        told = f": space {settings.space}, objective {settings.objective}, data {settings.data}{past}"
+        self._console.print(Text.assemble((study.name, "bold"), told))
         if estimate is not None:
             self._console.print(estimate_sentence(estimate))
             self._expected_s = estimate.tag["wall_s"].value
@@ -178,6 +179,8 @@ class LiveView(Observer):
         from rich.console import Group
         from rich.text import Text
 
+        from automl.cli.console import Printable
+
         rows: list[RenderableType] = []
         if self._study is not None and self._study.records:
             rows.append(self._table(max(3, self._console.height - LINES_AROUND - len(self._under_way))))
@@ -185,7 +188,8 @@ class LiveView(Observer):
             rows.append(Text(self._note, style="dim", no_wrap=True, overflow="ellipsis"))
         if self._wish:
             rows.append(Text(self._wish, style="bold"))
-        return Group(*rows, self._progress)
+        # Rich draws what is live past the hook through which all else goes.
+        return Printable(Group(*rows, self._progress))
 
     def _table(self, most: int) -> RenderableType:
         from automl.engine.record import verdict

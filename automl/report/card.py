@@ -7,6 +7,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from automl.report import price, units
+from automl.report.plain import markdown_cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def _text(study: Study, record: Record, exported: Path) -> str:
         ("made", datetime.datetime.now(datetime.UTC).date().isoformat()),
     ]
     lines = [f"# {study.name}, trial {record.name}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in facts]
+    lines += [f"| {name} | {markdown_cell(str(value))} |" for name, value in facts]
     lines += ["", "## Price tag", "", *markdown_table(tags), ""]
     lines += [f"- {note}" for note in price.notes(tags)]
     if sentence := price.factors_sentence(study.records):

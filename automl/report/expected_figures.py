@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def _draw(figure: Any, picture: _Picture) -> None:
     axes.fill_between(picture.xs, lows, highs, color=FRONT, alpha=_BAND_ALPHA, linewidth=0, label=picture.band)
     axes.plot(picture.xs, [point.score for point in picture.points], color=FRONT, linewidth=2.2, label="expected best")
     _mark_trials(axes, picture)
-    axes.set_title(picture.title, loc="left", fontsize=17, color=INK, pad=38)
+    axes.set_title(picture.title, loc="left", parse_math=False, fontsize=17, color=INK, pad=38)
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
         handles[::-1], names[::-1], loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, frameon=False,
@@ -192,7 +193,7 @@ def expected_div(records: Sequence[Record], goals: Sequence[Goal]) -> str:
     )  # fmt: skip
     figure.update_layout(
         template="plotly_white",
-        title={"text": picture.title, "x": 0.02, "font": {"size": 20}},
+        title={"text": html.escape(picture.title), "x": 0.02, "font": {"size": 20}},
         font={"family": "sans-serif", "size": 14, "color": INK},
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "reversed"},
         hoverlabel={"align": "left"},

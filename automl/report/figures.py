@@ -145,7 +145,7 @@ def _draw(axes: Any, picture: Scene, title: str) -> None:
         xs, ys, "o", color=FRONT, markersize=11, markeredgecolor="white", markeredgewidth=1.2,
         label="best trial" if one_goal else "front, on the validation split",
     )  # fmt: skip
-    axes.set_title(title, loc="left", fontsize=17, color=INK, pad=38)
+    axes.set_title(title, loc="left", parse_math=False, fontsize=17, color=INK, pad=38)
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
         handles[::-1],
@@ -174,7 +174,7 @@ def _scale(axes: Any, name: str, axis: Axis, most: int) -> None:
     matplotlib_axis.set_ticks([value for value, _ in ticks], [label for _, label in ticks])
     matplotlib_axis.set_minor_locator(NullLocator())
     matplotlib_axis.set_tick_params(labelsize=13, labelcolor=INK, color=GRID)
-    matplotlib_axis.set_label_text(axis.title, fontsize=15, color=INK)
+    matplotlib_axis.set_label_text(axis.title, parse_math=False, fontsize=15, color=INK)
     matplotlib_axis.labelpad = 10
 
 
@@ -227,7 +227,7 @@ def _plotly_div(picture: Scene, goals: Sequence[Goal], title: str) -> str:
 def _plotly_axis(axis: Axis) -> dict[str, Any]:
     """Range and format; ticks are left to plotly, which makes new ones when a person zooms."""
     layout: dict[str, Any] = {
-        "title": {"text": axis.title},
+        "title": {"text": html.escape(axis.title)},
         "type": "log" if axis.log else "linear",
         "range": list(axis.limits()),
         "zeroline": False,

@@ -23,11 +23,12 @@ class FrontFiles(Observer):
         from automl.report import price
         from automl.report.expected_figures import expected_div, expected_figure_png
         from automl.report.figures import front_figure_html, front_figure_png
+        from automl.report.plain import csv_text
         from automl.report.price_html import price_section
 
         folder = study.folder / FOLDER
-        write_text(folder / "front.csv", study.front.to_csv(index=False))
-        write_text(folder / "trials.csv", study.trials.to_csv(index=False))
+        write_text(folder / "front.csv", csv_text(study.front))
+        write_text(folder / "trials.csv", csv_text(study.trials))
         tags = price.three_columns(study)
         write_text(folder / "price_tag.json", json.dumps({name: tag.to_json() for name, tag in tags.items()}, indent=2))
         write_text(folder / "expected.csv", _expected_csv(study))

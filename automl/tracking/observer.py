@@ -10,6 +10,7 @@ from automl.report import price
 from automl.report.card import markdown_table
 from automl.report.history import hypervolume_history
 from automl.report.observer import FOLDER
+from automl.report.plain import markdown_cell
 from automl.report.units import metric
 from automl.tracking import rows
 from automl.tracking.tracker import Tracker
@@ -145,7 +146,9 @@ def _note(study: Study, reason: str) -> str:
         assert record.values is not None
         values = [metric(goal.metric, value) for goal, value in zip(study.goals, record.values, strict=True)]
         test = metric(f"test_{study.score}", record.test_score)
-        lines.append(f"| {record.name} | {record.label} | {values[0]} | {test} | {' | '.join(values[1:])} |")
+        lines.append(
+            f"| {record.name} | {markdown_cell(record.label)} | {values[0]} | {test} | {' | '.join(values[1:])} |"
+        )
     tags = price.three_columns(study)
     lines += ["", *markdown_table(tags), "", *(f"- {note}" for note in price.notes(tags))]
     if sentence := price.factors_sentence(study.records):
