@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -41,7 +42,11 @@ def command(home: Path, port: int, tracking_uri: str | None) -> None:
     stderr_console().print(text, highlight=False, soft_wrap=True)
     server = [sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(port), "--workers", "1"]
     server += ["--backend-store-uri", store, "--registry-store-uri", store]
-    server += ["--uvicorn-opts", "--log-level warning --no-access-log"]
+    # What lies in the working directory, a study folder perhaps, is no part of the program: neither Python nor uvicorn,
+    # which would put it first, is to import from there.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    beside = shlex.quote(str(Path(click.__file__).parents[1]))
+    server += ["--uvicorn-opts", f"--log-level warning --no-access-log --app-dir {beside}"]
     # In the place of this process, so that signals reach the server and nothing is left behind.
     os.execv(server[0], server)  # noqa: S606 - no shell is wanted
 

@@ -51,7 +51,12 @@ def _remedy(problems: str) -> str:
 def _probe() -> dict[str, Any]:
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=True
+            # -P: nothing of the working directory is what a search would import.
+            [sys.executable, "-P", "-c", PROBE],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=True,
         )
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except subprocess.CalledProcessError as error:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import TrialError
@@ -158,7 +159,8 @@ class ProcessWorkers:
     def _start(self) -> subprocess.Popen[bytes]:
         self._log = self._held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "automl_executors.server"],
+            [sys.executable, "-P", "-m", "automl_executors.server"],
+            env={**os.environ, "PYTHONPATH": _import_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -230,6 +232,14 @@ class ProcessWorkers:
             each.fault = each.fault or fault
         self.close()
         return [(each, -signal.SIGKILL) for each in lost]
+
+
+def _import_path() -> str:
+    """Where this process imports from, for the server to import from there and nowhere else.
+
+    Left to itself it would look into the working directory first: a ``torch.py`` in a study folder would be run.
+    """
+    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
 
 
 def _resident_bytes(pid: int) -> float:
