@@ -8,10 +8,20 @@ import gzip
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automl.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 DATA_DIR = "AUTOML_DATA_DIR"
+
+MOST_CHARACTERS = 1 << 30
+"""Of a table, unpacked: a few megabytes of gzip may stand for more than any memory holds."""
+
+MOST_ROWS, MOST_CELLS = 5_000_000, 20_000_000
+"""A cell takes some hundred bytes of memory; the largest table known has half a million."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +84,7 @@ def read_sheet(path: Path) -> Sheet:
         raise UsageError(f"There is no file {path}.")
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file) if line]
+            lines = list(_bounded(path, file))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as a table: {error}.") from error
     if len(lines) <= 1:
@@ -86,3 +96,24 @@ def read_sheet(path: Path) -> Sheet:
         if len(row) != len(header):
             raise UsageError(f"{path}, row {number}, has {len(row)} cells; its header has {len(header)}.")
     return Sheet(path, tuple(header), [dict(zip(header, row, strict=True)) for row in rows])
+
+
+def _bounded(path: Path, file: Iterable[str]) -> Iterator[list[str]]:
+    """The lines of a table that are not empty, as long as it keeps to the limits above."""
+    characters = rows = cells = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal characters
+        for text in file:
+            characters += len(text)
+            yield text
+
+    for line in csv.reader(counted()):
+        rows, cells = rows + 1, cells + len(line)
+        if characters > MOST_CHARACTERS or rows > MOST_ROWS or cells > MOST_CELLS:
+            raise UsageError(
+                f"{path} is too large a table: {MOST_ROWS:,} rows, {MOST_CELLS:,} cells and {MOST_CHARACTERS:,} "
+                "characters are the most that is read."
+            )
+        if line:
+            yield line

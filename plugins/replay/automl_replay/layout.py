@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from automl_replay.files import Sheet
 
 Value = str | int | float | bool
+LARGEST = 2**63
+"""Of whole numbers; a larger one is read as a word, since it is none in any other program."""
+
 ABSENT = {"", "nan", "na", "none", "null"}
 
 
@@ -38,7 +41,15 @@ class Reading:
         found = [float(text) for text in texts if text.strip().lower() not in ABSENT]
         if not all(map(math.isfinite, found)):
             raise ValueError(f"{', '.join(texts)} is not finite")
-        return math.fsum(found) / len(found) * self.factor if found else None
+        if not found:
+            return None
+        try:
+            mean = math.fsum(found) / len(found) * self.factor
+        except OverflowError:
+            mean = math.inf
+        if not math.isfinite(mean):
+            raise ValueError(f"{', '.join(texts)} is too large")
+        return mean
 
 
 Readings = Mapping[str, Reading]
@@ -95,11 +106,11 @@ def typed(texts: list[str]) -> list[Value]:
     """Cells of one column as whole numbers, else numbers, else truth values, else words."""
     for kind in (int, float):
         try:
-            values: list[Value] = [kind(text) for text in texts]
+            numbers = [kind(text) for text in texts]
         except ValueError:
             continue
-        if all(math.isfinite(value) for value in values if isinstance(value, float)):
-            return values
+        if all(abs(number) < LARGEST if kind is int else math.isfinite(number) for number in numbers):
+            return list(numbers)
     if {text.lower() for text in texts} <= {"true", "false"}:
         return [text.lower() == "true" for text in texts]
     return list(texts)

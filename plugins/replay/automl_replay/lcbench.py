@@ -39,6 +39,7 @@ OUTPUTS = (
     "test_balanced_accuracy",
 )
 PERCENT = 0.01
+LARGEST_CODE = 2**31
 REMEMBERED = 4096
 """Candidates whose answers are kept; a search that goes on with one asks for it again."""
 
@@ -138,8 +139,9 @@ class LCBenchmark:
 def _codes(path: Path) -> dict[str, int]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["OpenML_task_id"]
-        return {str(task): int(code) for task, code in found.items() if task != "#na#"}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # Those that the net's input has no room for are no tasks of it.
+        return {str(task): int(code) for task, code in found.items() if task != "#na#" and 0 <= code < LARGEST_CODE}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(f"{path} does not number the tasks under OpenML_task_id: {error!r}") from error
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from automl.errors import UsageError
 from automl.parts import Categorical, Config, Recording
 from automl.price.tag import Figure, PriceTag
-from automl_replay.layout import Layout, Readings, Value, typed
+from automl_replay.layout import LARGEST, Layout, Readings, Value, typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -185,7 +185,7 @@ def _epoch(text: str, sheet: Sheet, number: int) -> int:
         value = float(text)
     except ValueError:
         value = 0
-    if value < 1 or value != int(value):
+    if not 1 <= value < LARGEST or value != int(value):
         raise UsageError(f"{sheet.path}, row {number}: epochs are whole numbers from 1, not {text!r}.")
     return int(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from automl.errors import UsageError
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""Pillow reads more, EPS among them, for which it starts Ghostscript: a program within a picture."""
 
 
 def read_images(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
@@ -71,7 +75,11 @@ def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
     channels, height, width = shape
     try:
-        with Image.open(path) as opened:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 million pixels on, and from twice as many it refuses.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            opened = Image.open(path, formats=FORMATS)
+        with opened:
             opened.load()
             mode, image = opened.mode, _eight_bits(opened).convert("L" if channels == 1 else "RGB")
     except Exception as error:  # what a damaged picture raises depends on its format and the damage
