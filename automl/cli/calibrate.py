@@ -35,6 +35,7 @@ def command(*, threads: int | None, quick: bool, home: Path, as_json: bool) -> N
     nobody has measured. Other programs that compute meanwhile spoil the figures.
     """
     from automl.cli.console import print_json
+    from automl.engine.outside import check_home
     from automl.engine.store import prepare_home
     from automl.price.calibration import save_calibration
     from automl.price.measure import QUICK, Effort, calibrate
@@ -42,6 +43,7 @@ def command(*, threads: int | None, quick: bool, home: Path, as_json: bool) -> N
     home = home.expanduser()
     # Half a minute of measuring is not to end in a folder that cannot be written to.
     prepare_home(home)
+    check_home(home)
     with _progress() as tell:
         found = calibrate(threads, QUICK if quick else Effort(), tell=tell)
     path = save_calibration(found, home)

@@ -52,20 +52,18 @@ def command(  # noqa: PLR0913 - click gives every option by name
 ) -> None:
     """Price MODEL: STUDY/TRIAL, a search space, a model's name or an exported file. Nothing is trained."""
     from automl.cli.console import print_json, report_problems
-    from automl.engine.candidate import find_candidate
+    from automl.engine.candidate import find_candidate, work_of
     from automl.engine.narrow import split_assignments
     from automl.engine.pricer import Pricer
     from automl.host import get_host
     from automl.price.tariff import tariff
-    from automl.training.parts import count_work
 
     report_problems(get_host())
     pricer = Pricer(tariff(**rates), home.expanduser(), predictions or 0)
     pricer.check_devices(f"latency_ms@{device}" for device in devices)
     wishes = split_assignments(narrow)
     candidate = find_candidate(model, home=home.expanduser(), narrow=wishes, data=data, resolution_px=resolution)
-    known = candidate.record.result.work if candidate.record else None
-    work = known or count_work(candidate.spec)
+    work = work_of(candidate)
     tags = columns(candidate, work, pricer, predictions)
     elsewhere = {device: pricer.on_device(work, device) for device in devices}
     misfits = [text for device in devices if (text := pricer.misfit(work, device))]

@@ -6,10 +6,11 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automl.engine import kept as shapes
 from automl.engine.narrow import NarrowedTrial, parse_narrowing, starting_point
 from automl.engine.pick import WAYS
 from automl.engine.study import Study
-from automl.errors import UsageError, near_names
+from automl.errors import AutoMLError, UsageError, near_names
 from automl.host import get_host
 from automl.parts import Space
 from automl.training.trial import TrialSpec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from automl.engine.record import Record
     from automl.host import Host
+    from automl.price.work import Work
 
 SUFFIXES = (".safetensors", ".onnx")
 
@@ -79,6 +81,28 @@ def find_candidate(
     return _of_name(text, host, resolution_px)
 
 
+def work_of(candidate: Candidate) -> Work:
+    """What the model computes, as it was counted, or counted now.
+
+    Raises:
+        UsageError: It comes from a file or a study, and no model can be built of what that says.
+    """
+    from automl.training.parts import count_work
+
+    if candidate.record and candidate.record.result.work:
+        return candidate.record.result.work
+    try:
+        return count_work(candidate.spec)
+    except AutoMLError:
+        raise
+    except Exception as error:
+        if not candidate.spec.study:
+            # A space that cannot build what it proposed itself: that is a bug, and is told as one.
+            raise
+        cause = f"{type(error).__name__}: {error}"
+        raise UsageError(f"No model can be built of {candidate.title}: {cause}.") from error
+
+
 def _of_space(space: Space, host: Host, narrow: Mapping[str, str], data: str | None) -> Candidate:
     import optuna
 
@@ -99,6 +123,10 @@ def _of_file(path: Path) -> Candidate:
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     spec = read_spec(path)
+    try:
+        shapes.check(shapes.Spec, spec.to_json())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} does not say what model it holds: {error}.") from error
     return Candidate(f"{path.name}: trial {spec.number} of {spec.study}", spec)
 
 

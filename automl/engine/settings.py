@@ -8,7 +8,9 @@ from typing import Any, Self
 import pydantic
 import yaml
 
+from automl.engine import plain_yaml
 from automl.engine.budget import parse_budget, parse_time_s
+from automl.engine.outside import NAME
 from automl.errors import UsageError, near_names
 
 RATES = ("country", "carbon_g_per_kwh", "usd_per_kwh", "usd_per_hour")
@@ -32,6 +34,9 @@ TRIALS = 24
 """Candidates of a search that is told neither a number nor a budget."""
 
 MOST_TRIALS = 100_000
+
+LONGEST = 200
+"""Characters of a value that a message shows."""
 
 
 class Settings(pydantic.BaseModel):
@@ -121,7 +126,7 @@ class Settings(pydantic.BaseModel):
     )
     study: str | None = pydantic.Field(
         None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        pattern=NAME,
         description="Name of the study; an unfinished study of that name and these settings goes on.",
     )
     home: Path = pydantic.Field(Path("runs"), description="Folder for studies, models and tracking.")
@@ -228,15 +233,10 @@ def load_file(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: The file is missing, is no YAML mapping, or holds an unknown key or a bad value.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"The settings file {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    values = plain_yaml.read(path)
     if values is None:
         values = {}
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise UsageError(f"The settings file {path} must map names to values, as in `trials: 24`.")
     # `space` may come from the command line instead; whatever stands in for it is not passed on.
     Settings.checked({"space": "any", **values}, where=f"In the settings file {path}: ")
@@ -257,7 +257,16 @@ def _explain_one(item: dict[str, Any]) -> str:
     if item["type"] == "missing":
         return f"Setting {name!r} is missing."
     message = item["msg"][0].lower() + item["msg"][1:]
-    return f"Setting {name!r} is {item['input']!r}: {message}."
+    return f"Setting {name!r} is {_shown(item['input'])}: {message}."
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, no longer than a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
+from automl.engine.outside import check_home
 from automl.errors import StorageError, StudyError, near_names
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def open_storage(home: Path) -> optuna.storages.RDBStorage:
     import optuna
     import sqlalchemy.exc
 
+    check_home(home)
     quiet_optuna()
     path = home / DATABASE
     try:

@@ -11,6 +11,8 @@ import shutil
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from automl.engine import kept as shapes
+from automl.engine.outside import check_folder, is_name, reading
 from automl.engine.pick import pick
 from automl.engine.points import distribution, optuna_value
 from automl.engine.pricer import Pricer
@@ -58,17 +60,21 @@ class Study:
     """
 
     def __init__(self, study: optuna.Study, home: Path) -> None:
-        kept = study.user_attrs.get("automl")
-        if not kept or kept.get("format") != FORMAT:
-            raise StudyError(f"Study {study.study_name!r} in {home} was not made by this version of automl.")
-        self.optuna = study
-        self.name = study.study_name
-        self.home = home
-        self.settings = Settings.checked({**kept["settings"], "home": home})
-        self.data = DataSpec.from_json(kept["data"])
-        self.goals = tuple(Goal(**goal) for goal in kept["goals"])
-        self.score: str = kept["score"]
-        self._records: list[Record] | None = None
+        check_folder(home, study.study_name)
+        with reading(f"Study {study.study_name!r} in {home}"):
+            attributes = study.user_attrs
+            kept = attributes.get("automl")
+            if not kept or kept.get("format") != FORMAT:
+                raise StudyError(f"Study {study.study_name!r} in {home} was not made by this version of automl.")
+            shapes.check(shapes.Attributes, attributes)
+            self.optuna = study
+            self.name = study.study_name
+            self.home = home
+            self.settings = Settings.checked({**kept["settings"], "home": home})
+            self.data = DataSpec.from_json(kept["data"])
+            self.goals = tuple(Goal(**goal) for goal in kept["goals"])
+            self.score: str = kept["score"]
+            self._records: list[Record] | None = None
 
     @classmethod
     def create(cls, plan: Plan) -> Study:
@@ -88,6 +94,7 @@ class Study:
             study = cls.open(name, settings.home)
             study.check_same(settings)
             return study
+        check_folder(settings.home, name)
         made = optuna.create_study(storage=storage, study_name=name, directions=[goal.direction for goal in plan.goals])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -117,14 +124,16 @@ class Study:
         import optuna
         import sqlalchemy.exc
 
-        if not (home / DATABASE).is_file():
+        if not is_name(name) or not (home / DATABASE).is_file():
             raise missing_study(name, [], home)
         storage = open_storage(home)
         try:
-            study = optuna.load_study(study_name=name, storage=storage)
-            return cls(study, home)
-        except KeyError:
-            raise missing_study(name, optuna.study.get_all_study_names(storage), home) from None
+            with reading(f"Study {name!r} in {home}"):
+                try:
+                    study = optuna.load_study(study_name=name, storage=storage)
+                except KeyError:
+                    raise missing_study(name, optuna.study.get_all_study_names(storage), home) from None
+                return cls(study, home)
         except sqlalchemy.exc.DatabaseError as error:
             raise database_error(home / DATABASE, error) from error
 
@@ -160,9 +169,12 @@ class Study:
     def records(self) -> list[Record]:
         """All finished steps, in the order they finished; a trial has one for each rung it reached."""
         if self._records is None:
-            kept = (trial.user_attrs.get("automl") for trial in self.optuna.get_trials(deepcopy=False))
-            tests = self.test_scores
-            records = [Record.from_json(entry) for entry in kept if entry]
+            with reading(f"A trial of study {self.name!r} in {self.home}"):
+                kept = (trial.user_attrs.get("automl") for trial in self.optuna.get_trials(deepcopy=False))
+                tests = self.test_scores
+                records = [Record.from_json(shapes.check(shapes.Record, entry)) for entry in kept if entry]
+                if any(record.values and len(record.values) != len(self.goals) for record in records):
+                    raise ValueError("a trial has not one value a goal")
             self._records = [dataclasses.replace(each, test_score=tests.get(each.name)) for each in records]
         return self._records
 
@@ -256,7 +268,10 @@ class Study:
     def in_flight(self) -> list[Step]:
         """Steps that were begun and, as far as is known, not finished."""
         file = self.folder / IN_FLIGHT
-        return [Step(**step) for step in json.loads(file.read_text())] if file.is_file() else []
+        if not file.is_file():
+            return []
+        with reading(f"{file}, which names the steps under way,"):
+            return [Step(**shapes.check(shapes.Step, step)) for step in json.loads(file.read_text(encoding="utf-8"))]
 
     def keep_in_flight(self, steps: Sequence[Step]) -> None:
         """Notes which steps are under way, so that after a kill they are gone on with."""

@@ -98,8 +98,12 @@ class Calibration:
     timings: tuple[Timing, ...]
 
     def __post_init__(self) -> None:
-        numbers = [value for value in vars(self).values() if isinstance(value, int | float)]
-        numbers += [value for timing in self.timings for value in (timing.measured_s, timing.predicted_s)]
+        words = ("date", "processor", "torch")
+        numbers = [value for name, value in vars(self).items() if name not in {*words, "timings"}]
+        numbers += [value for timing in self.timings for value in (timing.flops, timing.measured_s, timing.predicted_s)]
+        texts = [getattr(self, name) for name in words] + [timing.model for timing in self.timings]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a name is no text")
         if not self.timings or not all(0 < number < math.inf for number in numbers):
             raise ValueError("there is no timing, or a figure is not positive")
 
@@ -164,7 +168,7 @@ def load_calibration(home: Path) -> Calibration | None:
         return Calibration.from_json(json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         cause = f"{type(error).__name__}: {error}"
         raise UsageError(f"The calibration {path} cannot be used ({cause}). {AGAIN} again.") from error
 

@@ -86,7 +86,7 @@ class Diary(Callback):
 
     def go_on(self, counts: dict[str, Any]) -> None:
         """Takes up where a checkpoint ended."""
-        vars(self).update(counts)
+        vars(self).update({name: counts[name] for name in self.counts()})
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Tells a Ctrl-C from a failure: Lightning turns it into SystemExit."""

@@ -66,7 +66,10 @@ def read_spec(path: Path) -> TrialSpec:
         raise UsageError(f"{path} cannot be read as an exported model: {error}.") from error
     if text is None:
         raise UsageError(f"{path} was not exported by automl: it does not say what model it holds.")
-    return TrialSpec.from_json(json.loads(text))
+    try:
+        return TrialSpec.from_json(json.loads(text))
+    except Exception as error:  # whoever wrote the file may have put anything there
+        raise UsageError(f"{path} does not say what model it holds: {type(error).__name__}: {error}.") from error
 
 
 def _safetensors_metadata(path: Path) -> dict[str, str]:

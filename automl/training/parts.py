@@ -8,7 +8,7 @@ import json
 import weakref
 from typing import TYPE_CHECKING
 
-from automl.errors import StudyError
+from automl.errors import AutoMLError, StudyError
 from automl.host import get_host
 from automl.parts import DataSource, Space, Task
 from automl.price.flops import count
@@ -78,10 +78,16 @@ def load_model(spec: TrialSpec, folder: Path) -> torch.nn.Module:
     path = folder / WEIGHTS
     if not path.is_file():
         raise StudyError(f"Trial {spec.number} of study {spec.study!r} left no weights: there is no {path}.")
-    model = build_model(spec)
+    try:
+        model = build_model(spec)
+    except AutoMLError:
+        raise
+    except Exception as error:  # what a space makes of a config that it did not make depends on the space
+        cause = f"{type(error).__name__}: {error}"
+        raise StudyError(f"No model can be built of trial {spec.number} of study {spec.study!r}: {cause}.") from error
     try:
         model.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, OSError) as error:
+    except (SafetensorError, RuntimeError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise StudyError(
             f"{path} is damaged or belongs to another model ({error}). "
             f"`automl train {spec.study} {spec.number}` makes it again."
