@@ -24,6 +24,9 @@ PREFIXES = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e
 QUANTITIES = {"Wh": "energy_wh", "USD": "money_usd", "gCO2e": "carbon_g", "FLOPs": "flops"}
 """The quantity of each unit that a budget may be given in."""
 
+MOST = 1e100
+"""Of any amount: what is reckoned from a larger one would be infinite."""
+
 NUMBER = r"(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"
 
 
@@ -34,9 +37,9 @@ def parse_time_s(text: str) -> float:
         UsageError: It is no such time, or none at all.
     """
     found = re.fullmatch(rf"{NUMBER}\s*(?P<unit>[a-z]*)", text.strip())
-    if not found or found["unit"] not in SECONDS or not 0 < (seconds := float(found["number"])) < math.inf:
-        raise UsageError(f"A time is a number and one of s, m, h, d, as in 10m or 1.5h, not {text!r}.")
-    return seconds * SECONDS[found["unit"]]
+    if found and found["unit"] in SECONDS and 0 < (seconds := float(found["number"]) * SECONDS[found["unit"]]) < MOST:
+        return seconds
+    raise UsageError(f"A time is a number and one of s, m, h, d, as in 10m or 1.5h, not {text!r}.")
 
 
 def parse_budget(text: str) -> tuple[str, float]:
@@ -46,9 +49,11 @@ def parse_budget(text: str) -> tuple[str, float]:
         UsageError: It is no such amount.
     """
     found = re.fullmatch(rf"{NUMBER}\s*(?P<prefix>[a-zA-Z]?)(?P<unit>Wh|USD|gCO2e|FLOPs)", text.strip())
-    if not found or found["prefix"] not in PREFIXES or not 0 < (amount := float(found["number"])) < math.inf:
-        raise UsageError(f"A budget is an amount and its unit, as in 5Wh, 2USD, 100gCO2e or 1e15FLOPs, not {text!r}.")
-    return QUANTITIES[found["unit"]], amount * PREFIXES[found["prefix"]]
+    if found and found["prefix"] in PREFIXES:
+        amount = float(found["number"]) * PREFIXES[found["prefix"]]
+        if 0 < amount < MOST:
+            return QUANTITIES[found["unit"]], amount
+    raise UsageError(f"A budget is an amount and its unit, as in 5Wh, 2USD, 100gCO2e or 1e15FLOPs, not {text!r}.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from automl.engine.beforehand import trial_spec
 from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.settings import MOST_TRIALS, TRIALS
+from automl.engine.store import quiet_optuna
 from automl.price.tag import Figure, PriceTag
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def _counted(plan: Plan) -> list[tuple[Work, TrialSpec]]:
 def _sample(plan: Plan) -> list[Config]:
     import optuna
 
+    quiet_optuna()
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=plan.settings.seed))
     return [plan.space.suggest(NarrowedTrial(study.ask(), plan.narrowing), plan.data) for _ in range(SAMPLES)]
 

@@ -63,12 +63,12 @@ def trials_frame(records: Sequence[Record], goals: Sequence[Goal], score: str) -
         shown = [name for name in UNITS if name != "parameters"]
         known = [name for name in shown if name == "flops" or any(name in tag for tag in tags)]
         columns |= {f"{kind}_{name}": _amounts(tags, name) for name in known}
-    columns["label"] = pd.Series([record.label for record in records], dtype="str")
+    columns["label"] = _words([record.label for record in records])
     names = dict.fromkeys(name for record in records for name in record.spec.config)
     columns |= {
         f"config.{name}": _config_column([record.spec.config.get(name) for record in records]) for name in names
     }
-    columns["cause"] = pd.Series([record.result.cause for record in records], dtype="str")
+    columns["cause"] = _words([record.result.cause for record in records])
     return pd.DataFrame(columns)
 
 
@@ -87,6 +87,14 @@ def _amounts(tags: Sequence[PriceTag], quantity: str) -> pd.Series[Any]:
     return _floats([tag[quantity].value if quantity in tag else None for tag in tags])
 
 
+def _words(values: Sequence[str | None]) -> pd.Series[Any]:
+    """Texts; of one that is no Unicode, as the name of a file may be, its bytes are written out."""
+    import pandas as pd
+
+    whole = [value if value is None else value.encode("utf-8", "backslashreplace").decode("utf-8") for value in values]
+    return pd.Series(whole, dtype="str")
+
+
 def _config_column(values: Sequence[Any]) -> pd.Series[Any]:
     """Whole numbers and truth values stay what they are where some configs lack them."""
     import pandas as pd
@@ -99,5 +107,5 @@ def _config_column(values: Sequence[Any]) -> pd.Series[Any]:
     if kinds and kinds <= {int, float}:
         return pd.Series(values, dtype="float64")
     if kinds == {str}:
-        return pd.Series(values, dtype="str")
+        return _words(values)
     return pd.Series(values, dtype="object")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 from automl.engine.beforehand import Beforehand
 from automl.engine.engine import Engine
+from automl.engine.study import IN_FLIGHT
+from automl.errors import StudyError
+from automl.parts import Categorical
 
 if TYPE_CHECKING:
     from automl.engine.record import Record
     from automl.engine.resolve import Plan
     from automl.engine.study import Study
+    from automl.parts import Dimension
     from automl.parts.strategy import Step
 
 QUOTES = 1
@@ -80,6 +85,7 @@ def knowing(plan: Plan, study: Study, most: int) -> Knowing:
         study: What was made.
         most: Candidates it may have in all.
     """
+    _check(plan, study)
     found = _retraced(plan, study, most) if len(study.records) <= MOST_RETRACED else None
     if found is None:
         found = Knowing.nothing(plan)
@@ -91,6 +97,23 @@ def knowing(plan: Plan, study: Study, most: int) -> Knowing:
     for step in found.unfinished:
         found.engine.resume(step)
     return found
+
+
+def _check(plan: Plan, study: Study) -> None:
+    """Raises StudyError when a step that the study tells of is none of this search: no strategy would know it."""
+    dimensions = {dimension.name: dimension for dimension in Beforehand(plan).dimensions}
+    told = [(step, f"{study.folder / IN_FLIGHT}, which names the steps under way") for step in study.in_flight]
+    told += [(each.step, f"Trial {each.name} of study {study.name!r}") for each in study.records if each.step]
+    for step, where in told:
+        known = step.point.keys() == dimensions.keys() and step.rung < len(plan.rungs)
+        if not known or not all(_fits(dimensions[name], value) for name, value in step.point.items()):
+            raise StudyError(f"{where}, is not of this search: {step}.")
+
+
+def _fits(dimension: Dimension, value: Any) -> bool:
+    if isinstance(dimension, Categorical):
+        return value in dimension.choices
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _unfinished(study: Study) -> list[Step]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import statistics
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from automl.errors import UsageError, unknown_name
@@ -22,6 +22,8 @@ FORMAT = 1
 
 THIS_MACHINE = "this-machine"
 """Name of the machine at hand among the devices."""
+
+LARGEST = sys.float_info.max
 
 AGAIN = "Run `automl calibrate`"
 
@@ -104,7 +106,7 @@ class Calibration:
         texts = [getattr(self, name) for name in words] + [timing.model for timing in self.timings]
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("a name is no text")
-        if not self.timings or not all(0 < number < math.inf for number in numbers):
+        if not self.timings or not all(0 < number <= LARGEST for number in numbers):
             raise ValueError("there is no timing, or a figure is not positive")
 
     @property

@@ -88,8 +88,9 @@ def load_model(spec: TrialSpec, folder: Path) -> torch.nn.Module:
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        cause = " ".join(str(error).split())
         raise StudyError(
-            f"{path} is damaged or belongs to another model ({error}). "
+            f"{path} is damaged or belongs to another model ({cause}). "
             f"`automl train {spec.study} {spec.number}` makes it again."
         ) from error
     return model.eval()
