@@ -50,7 +50,12 @@ def opened(uri: str) -> Iterator[MlflowClient]:
 
 
 def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
-    """Id of the experiment of that name, which is made when it is missing."""
+    """Id of the experiment of that name, which is made when it is missing.
+
+    Raises:
+        ValueError: It has its artifacts elsewhere than in `artifacts`: a database that somebody else made, or a home
+            that was moved, would have them written out of the home.
+    """
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -61,7 +66,17 @@ def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> s
             # On a server another search may have been quicker.
             if (found := client.get_experiment_by_name(name)) is None:
                 raise
+    if not within(found.artifact_location, artifacts):
+        raise ValueError(
+            f"experiment {name} has its artifacts at {found.artifact_location}, outside the home. Move mlflow.db away: "
+            "the next sitting of a study makes a new one that holds all of it"
+        )
     return str(found.experiment_id)
+
+
+def within(location: str, artifacts: str | None) -> bool:
+    """Whether artifacts at `location` lie where they should; of a store that is not the home's own nobody asks."""
+    return artifacts is None or (f"{location}/".startswith(f"{artifacts}/") and ".." not in location.split("/"))
 
 
 def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[str, Child]:
@@ -78,12 +93,13 @@ def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[st
     return found
 
 
-def is_there(client: MlflowClient, run: str) -> bool:
-    """Whether the run exists and was not deleted."""
+def is_there(client: MlflowClient, run: str, artifacts: str | None = None) -> bool:
+    """Whether the run exists, was not deleted, and has its artifacts where they should be."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(client.get_run(run).info.lifecycle_stage) == "active"
+        info = client.get_run(run).info
+        return str(info.lifecycle_stage) == "active" and within(str(info.artifact_uri), artifacts)
     except MlflowException as error:
         # A server that does not answer is no proof that the run is gone.
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":

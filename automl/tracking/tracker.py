@@ -80,7 +80,7 @@ class Tracker:
         try:
             with opening.opened(self._uri) as client:
                 experiment = opening.find_experiment(client, self._experiment, self._artifacts)
-            if run and opening.is_there(client, run):
+            if run and opening.is_there(client, run, self._artifacts):
                 client.update_run(run, status="RUNNING")
                 self._children = opening.find_children(client, experiment, run)
                 self.written = frozenset(trial for trial, child in self._children.items() if child.whole)

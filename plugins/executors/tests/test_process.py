@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 
 import automl_executors
 import psutil
@@ -194,3 +195,19 @@ def test_a_search(toys, tmp_path):
     trials = sum(record.result.spent["cpu_s"].value for record in study.records)
     assert study.bill["cpu_s"].value >= trials
     assert study.bill["flops"].value >= sum(record.result.spent["flops"].value for record in study.records)
+
+
+def test_the_server_imports_nothing_from_the_working_directory(toys, tmp_path, monkeypatch):
+    """Somebody's study folder may hold a module named as one that the workers import."""
+    marker, folder = tmp_path / "executed", tmp_path / "theirs"
+    folder.mkdir()
+    for name in ("selectors", "torch", "lightning", "automl", "automl_executors", "sitecustomize"):
+        (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path])
+    workers = Process().start(Resources(jobs=1))
+    try:
+        assert made(workers, job(tmp_path / "home"))[0].status == "complete"
+    finally:
+        workers.close()
+    assert not marker.exists()
