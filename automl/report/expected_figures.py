@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from automl.files import write_bytes
 from automl.report import units
 from automl.report.expected import BUDGETS, ExpectedPoint, expected_curve, table_budgets
-from automl.report.figures import FRONT, GRID, INK, OTHER, SIZE_PX, _plotly_axis, _scale
+from automl.report.figures import FRONT, GRID, INK, OTHER, SIZE_PX, _plotly_axis, _scale, without_programs
 from automl.report.scene import NOTHING, TRIAL, Axis
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _picture(records: Sequence[Record], goals: Sequence[Goal]) -> _Picture | Non
     )
 
 
+@without_programs
 def expected_figure_png(records: Sequence[Record], goals: Sequence[Goal], path: str | os.PathLike[str]) -> Path:
     """Writes an image of the expected best score against the budget, 1200 by 800 pixels.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from automl.files import write_bytes, write_text
 from automl.report import units
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from automl.parts import Goal
 
 __all__ = ["front_figure_html", "front_figure_png", "hypervolume_history"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Blue and vermilion of Okabe and Ito's palette, which all common kinds of colour blindness keep apart.
 FRONT, TEST, OTHER, INK, GRID = "#0072B2", "#D55E00", "#A6A6A6", "#333333", "#E6E6E6"
@@ -81,6 +85,20 @@ def front_figure_html(
     return write_text(path, _PAGE.format(title=heading, ink=INK, body="\n".join([body, *sections])))
 
 
+def without_programs(function: F) -> F:
+    """Draws without TeX: a ``matplotlibrc`` in the working directory may have it started on names from outside."""
+
+    @functools.wraps(function)
+    def drawn(*args: Any, **options: Any) -> Any:
+        import matplotlib
+
+        with matplotlib.rc_context({"text.usetex": False}):
+            return function(*args, **options)
+
+    return cast("F", drawn)
+
+
+@without_programs
 def front_figure_png(
     records: Sequence[Record], goals: Sequence[Goal], path: str | os.PathLike[str], *, title: str = ""
 ) -> Path:

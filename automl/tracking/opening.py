@@ -7,6 +7,8 @@ import dataclasses
 import fcntl
 import getpass
 import os
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +78,12 @@ def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> s
 
 def within(location: str, artifacts: str | None) -> bool:
     """Whether artifacts at `location` lie where they should; of a store that is not the home's own nobody asks."""
-    return artifacts is None or (f"{location}/".startswith(f"{artifacts}/") and ".." not in location.split("/"))
+    if artifacts is None:
+        return True
+    place, root = (urllib.parse.urlsplit(uri) for uri in (location, artifacts))
+    # Resolved, so that neither dots, however they are written, nor links lead out.
+    path, folder = (Path(urllib.request.url2pathname(uri.path)).resolve() for uri in (place, root))
+    return place.scheme in {"", root.scheme} and path.is_relative_to(folder)
 
 
 def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[str, Child]:

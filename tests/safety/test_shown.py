@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -98,6 +100,23 @@ class TestPages:
         goals = (Goal(r"$\frac{$", "maximize"), Goal("lifetime_flops", "minimize", log=True))
         assert front_figure_png(study, goals, tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
         assert expected_figure_png(study, goals, tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_no_program_draws_it(self, study, tmp_path, marker, monkeypatch):
+        """As a matplotlibrc in the working directory would have it."""
+        import matplotlib as mpl
+
+        program = tmp_path / "bin" / "latex"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\ntouch {marker}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+        with mpl.rc_context({"text.usetex": True}):
+            goals = (Goal("accuracy", "maximize"), Goal("flops", "minimize"))
+            with contextlib.suppress(Exception):
+                front_figure_png.__wrapped__(study, goals, tmp_path / "a.png")
+            assert marker.exists()  # so it would be
+            marker.unlink()
+            front_figure_png(study, goals, tmp_path / "a.png")
 
     def test_the_card(self, shouting, home, tmp_path, capsys):
         assert run(["export", "s", "0", "-o", str(tmp_path / "m.safetensors"), "--home", str(home)]) == 0

@@ -38,12 +38,21 @@ def spoil(home, statement, value):
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["{victim}", "file://{victim}", "{home}/artifacts/../../victim", "http://127.0.0.1:9"]
+    "elsewhere",
+    [
+        "{victim}",
+        "file://{victim}",
+        "{home}/artifacts/../../victim",
+        "{home}/artifacts/%2e%2e/%2e%2e/victim",
+        "{home}/artifacts/link",
+        "http://127.0.0.1:9",
+    ],
 )
 def test_artifacts_elsewhere(store, tmp_path, elsewhere):
     home, run = store
     victim = tmp_path / "victim"
     victim.mkdir()
+    (home / "artifacts" / "link").symlink_to(victim)
     place = elsewhere.format(victim=victim, home=home.as_uri())
     spoil(home, "UPDATE runs SET artifact_uri = ?", f"{place}/x")
     again = follow(home, run)
