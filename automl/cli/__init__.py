@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -162,8 +163,7 @@ def run(args: list[str] | None = None) -> int:
         complain(("\n" if sys.stderr.isatty() else "") + "Interrupted. What was finished is kept.")
         return getattr(error, "exit_code", 130)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _misused(error)
     except BrokenPipeError:
         return _reader_gone()
     except Exception as error:  # noqa: BLE001 - whatever it raises is told, not passed on
@@ -196,6 +196,16 @@ def _invoke(words: list[str]) -> int:
     # While an error can still be caught: what is buffered may meet a full disk or a reader that has gone.
     sys.stdout.flush()
     return code
+
+
+def _misused(error: click.ClickException) -> int:
+    from automl.report.plain import printable
+
+    # It quotes what was typed, or what a script made of the name of a file.
+    words = io.StringIO()
+    error.show(words)
+    click.echo(printable(words.getvalue()), nl=False, err=True)
+    return error.exit_code
 
 
 def _report(error: Exception) -> int:

@@ -172,6 +172,8 @@ def test_settings_on_the_command_line(told, words):
 @example(["price", "x" * 6000 + ".onnx"])
 @example(["price", "a\x1b[2J"])
 @example(["predict", "s", "²", "x"])
+@example(["front", "s", "\x9b"])
+@example(["front", "s", "--nosuch\x1b"])
 def test_arguments_of_commands(told, words):
     told(words)
 
