@@ -101,7 +101,7 @@ class Search:
         engine, self._beforehand, self._latest = known.engine, known.beforehand, known.latest
         reason = self._bill.over(self._plan.budget) if made else ""
         if made < most and not reason:
-            self._predict(study, most - made)
+            self._predict(study, workers, most - made)
         else:
             self._tell(lambda observer: observer.prepared(study, None, 0))
         self._begun = {record.number for record in study.records}
@@ -149,9 +149,9 @@ class Search:
                 record = self._finish(study, engine, flying.pop(job.spec.number), job.spec, result)
                 reason = reason or self._judge.hopeless(record)
 
-    def _predict(self, study: Study, remaining: int) -> None:
+    def _predict(self, study: Study, workers: Workers, remaining: int) -> None:
         """Says what the search will cost, and keeps it to be held against what it did cost."""
-        expected = estimate(self._plan, remaining, self._bill.total)
+        expected = estimate(self._plan, remaining, workers, self._bill.total)
         if expected is not None:
             self._bill.add(expected.spent)
             study.keep("expected", {**expected.to_json(), "before": self._bill.total.to_json()})

@@ -194,3 +194,19 @@ def test_a_search(toys, tmp_path):
     trials = sum(record.result.spent["cpu_s"].value for record in study.records)
     assert study.bill["cpu_s"].value >= trials
     assert study.bill["flops"].value >= sum(record.result.spent["flops"].value for record in study.records)
+
+
+def test_candidates_are_timed_where_a_crash_does_no_harm(workers, tmp_path):
+    assert workers.time_step(job(tmp_path).spec, 4) > 0
+    with pytest.raises(TrialError, match="segmentation fault"):
+        workers.time_step(job(tmp_path, fault="segfault").spec, 4)
+
+
+def test_a_search_of_candidates_that_crash_outlives_them(toys, tmp_path):
+    import automl
+
+    crashing = {"fault": "segfault,kill"}
+    with pytest.raises(TrialError, match=r"No trial of study 's' succeeded: .*SIG"):
+        automl.search("faulty", trials=2, epochs=2, home=tmp_path, tracking_uri="off", executor="process",
+                      set=crashing, study="s")  # fmt: skip
+    assert [record.result.status for record in automl.open_study("s", tmp_path).records] == ["failed", "failed"]
