@@ -9,13 +9,15 @@ import functools
 from typing import TYPE_CHECKING
 
 from automl.engine.bill import Bill
+from automl.engine.database import Database
 from automl.engine.estimate import estimate
 from automl.engine.going_on import knowing
+from automl.engine.hold import held
 from automl.engine.interrupt import REASON, Wish, polite
 from automl.engine.judge import Judge
 from automl.engine.record import Record
 from automl.engine.settings import TRIALS
-from automl.engine.store import DATABASE, database_error, held, prepare_home
+from automl.engine.store import prepare_home
 from automl.engine.study import Study
 from automl.errors import TrialError, UsageError
 from automl.parts.executor import Job
@@ -65,16 +67,17 @@ class Search:
         import optuna
         import sqlalchemy.exc
 
-        home = self._plan.settings.home
+        settings = self._plan.settings
         if not self._plan.recorded:
             # Opening the energy meters takes seconds, which are no part of any search.
             energy.warm_up()
             self._check_energy()
         with Meter() as meter:
             try:
-                prepare_home(home)
+                prepare_home(settings.home)
                 study = Study.create(self._plan)
-                with held(study.folder):
+                study.waiting = lambda cause: self._tell(lambda observer: observer.waiting(cause))
+                with held(study):
                     self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
                     try:
                         with (
@@ -87,7 +90,7 @@ class Search:
                         self._bill.keep()
                         raise
             except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
-                raise database_error(home / DATABASE, error) from error
+                raise Database(settings.home, settings.storage).error(error) from error
             finally:
                 for observer in self._observers:
                     observer.close()

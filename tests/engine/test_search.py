@@ -11,9 +11,9 @@ from automl.engine.bill import factors
 from automl.engine.estimate import estimate
 from automl.engine.executor import SerialWorkers
 from automl.engine.front import dominates
+from automl.engine.hold import held
 from automl.engine.observer import Observer
 from automl.engine.resolve import resolve
-from automl.engine.store import held
 from automl.errors import StorageError, StudyError, TrialError, UsageError
 from automl.parts import Categorical
 from automl.price.energy import use_reader
@@ -252,7 +252,7 @@ def test_a_goal_of_energy_wants_a_meter(toys, tmp_path):
 
 
 def test_one_driver_at_a_time(study, tmp_path):
-    with held(study.folder), pytest.raises(StudyError, match="being searched by process"):
+    with held(study), pytest.raises(StudyError, match="being searched by process"):
         search(tmp_path, study="s", trials=5)
 
 
