@@ -62,10 +62,17 @@ def run(settings: Settings, observers: Sequence[Observer] = (), warn: Callable[[
     return study
 
 
-def open_study(name: str, home: str | Path = "runs") -> Study:
+def open_study(name: str, home: str | Path = "runs", storage: str | None = None) -> Study:
     """Opens a study that an earlier search left.
 
+    Args:
+        name: Its name.
+        home: The folder it lives in.
+        storage: URL of its database, where that is not the home's.
+
     Raises:
-        StudyError: There is no such study in that home, or its database is damaged.
+        StudyError: There is no such study, or its database is damaged.
+        StorageError: The database does not answer.
+        UsageError: `storage` is no URL of a database.
     """
-    return Study.open(name, Path(home).expanduser())
+    return Study.open(name, Path(home).expanduser(), storage)

@@ -19,6 +19,13 @@ home_option = click.option(
     help="Folder of the studies.  [default: runs]",
 )
 
+storage_option = click.option(
+    "--storage",
+    envvar="AUTOML_STORAGE",
+    metavar="URL",
+    help="Database of the studies, where it is not the home's.",
+)
+
 
 def _devices(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """``--device a,b --device c`` as a, b, c."""

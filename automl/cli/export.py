@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from automl.cli.arguments import find_trial, home_option
+from automl.cli.arguments import find_trial, home_option, storage_option
 
 
 @click.command("export")
@@ -15,7 +15,8 @@ from automl.cli.arguments import find_trial, home_option
 @click.option("--format", "kind", type=click.Choice(["safetensors", "onnx"]), default="safetensors", show_default=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to make.")
 @home_option
-def command(study: str, trial: str, kind: str, output: Path | None, home: Path) -> None:
+@storage_option
+def command(study: str, trial: str, kind: str, output: Path | None, home: Path, storage: str | None) -> None:
     """Write the model of TRIAL of STUDY ('best' for the best, 7@3 for trial 7 after 3 epochs) to a file.
 
     safetensors holds the weights and, in its metadata, the spec that builds the model. onnx holds the whole model; it
@@ -28,7 +29,7 @@ def command(study: str, trial: str, kind: str, output: Path | None, home: Path) 
     from automl.report.card import model_card
     from automl.training.export import export
 
-    opened = open_study(study, home)
+    opened = open_study(study, home, storage)
     record = find_trial(opened, trial)
     path = output or Path(f"{opened.name}-{record.name}.{kind}")
     export(record.spec, opened.step_folder(record.spec), kind, path)

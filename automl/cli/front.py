@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from automl.cli.arguments import device_option, home_option, json_option
+from automl.cli.arguments import device_option, home_option, json_option, storage_option
 
 
 @click.command("front")
 @click.argument("study")
 @home_option
+@storage_option
 @json_option
 @device_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a column a figure and a dimension.")
@@ -25,6 +26,7 @@ def command(  # noqa: PLR0913 - click gives every option by name
     *,
     study: str,
     home: Path,
+    storage: str | None,
     as_json: bool,
     as_csv: bool,
     expected: bool,
@@ -46,7 +48,7 @@ def command(  # noqa: PLR0913 - click gives every option by name
         raise UsageError("--expected is for people; programs find the curve in the study's front/expected.csv.")
     if min_score is not None and way is None:
         raise UsageError("--min-score goes with --pick.")
-    opened = open_study(study, home)
+    opened = open_study(study, home, storage)
     opened.pricer.check_devices(f"latency_ms@{device}" for device in devices)
     if plot is not None:
         draw = {".png": front_figure_png, ".html": front_figure_html}.get(plot.suffix.lower())

@@ -156,13 +156,14 @@ def next_commands(study: Study) -> list[str]:
     best = study.best()
     # To be pasted into a shell.
     home = "" if str(study.home) == "runs" else f" --home {shlex.quote(str(study.home))}"
+    home += f" --storage {shlex.quote(str(study.database))}" if study.database.url else ""
     # A training that was looked up has left no model.
     trained = (study.step_folder(best.spec) / WEIGHTS).is_file()
     return [
         *([f"automl resume {study.name}{home}"] if study.stopped == REASON else []),
         f"automl front {study.name} --plot front.png{home}",
         *([f"automl export {study.name} {best.name} --format onnx{home}"] if trained else []),
-        f"automl ui{home}",
+        f"automl ui{'' if str(study.home) == 'runs' else f' --home {study.home}'}",
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from automl.cli.arguments import find_trial, home_option, json_option
+from automl.cli.arguments import find_trial, home_option, json_option, storage_option
 
 
 @click.command("predict")
@@ -14,8 +14,9 @@ from automl.cli.arguments import find_trial, home_option, json_option
 @click.argument("trial")
 @click.argument("input", type=click.Path(path_type=Path))
 @home_option
+@storage_option
 @json_option
-def command(study: str, trial: str, input: Path, home: Path, as_json: bool) -> None:  # noqa: A002
+def command(study: str, trial: str, input: Path, home: Path, storage: str | None, as_json: bool) -> None:  # noqa: A002
     """Predict with the model of TRIAL of STUDY from the file INPUT.
 
     TRIAL may be 'best', or 7@3 for trial 7 after 3 epochs.
@@ -25,7 +26,7 @@ def command(study: str, trial: str, input: Path, home: Path, as_json: bool) -> N
     from automl.api import open_study
     from automl.cli.console import print_json, stdout_console
 
-    opened = open_study(study, home)
+    opened = open_study(study, home, storage)
     record = find_trial(opened, trial)
     predictions = opened.predict(record.name, input)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.arguments import device_option, home_option, json_option
+from automl.cli.arguments import device_option, home_option, json_option, storage_option
 from automl.cli.options import rate_options
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ Examples:
 @device_option
 @rate_options
 @home_option
+@storage_option
 @json_option
 def command(  # noqa: PLR0913 - click gives every option by name
     *,
@@ -47,6 +48,7 @@ def command(  # noqa: PLR0913 - click gives every option by name
     predictions: int | None,
     devices: tuple[str, ...],
     home: Path,
+    storage: str | None,
     as_json: bool,
     **rates: Any,
 ) -> None:
@@ -62,7 +64,9 @@ def command(  # noqa: PLR0913 - click gives every option by name
     pricer = Pricer(tariff(**rates), home.expanduser(), predictions or 0)
     pricer.check_devices(f"latency_ms@{device}" for device in devices)
     wishes = split_assignments(narrow)
-    candidate = find_candidate(model, home=home.expanduser(), narrow=wishes, data=data, resolution_px=resolution)
+    candidate = find_candidate(
+        model, home=home.expanduser(), storage=storage, narrow=wishes, data=data, resolution_px=resolution
+    )
     work = work_of(candidate)
     tags = columns(candidate, work, pricer, predictions)
     elsewhere = {device: pricer.on_device(work, device) for device in devices}

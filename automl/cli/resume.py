@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from automl.cli.arguments import home_option, json_option
+from automl.cli.arguments import home_option, json_option, storage_option
 
 EPILOG = """\b
 All settings are the study's own. What was under way when it was interrupted or
@@ -23,17 +23,19 @@ killed goes on from its checkpoint; nothing that was finished is done again.
 @click.option("--jobs", type=click.IntRange(1, 4096), help="Trials at a time.")
 @click.option("--executor", help="Where trials run.")
 @home_option
+@storage_option
 @json_option
-def command(study: str, home: Path, as_json: bool, **given: Any) -> None:
+def command(study: str, home: Path, storage: str | None, as_json: bool, **given: Any) -> None:
     """Go on with STUDY where it was interrupted, killed, or out of its budget."""
     from automl import api
     from automl.cli.search import run_and_show
     from automl.engine.settings import Settings
 
-    opened = api.open_study(study, home)
+    opened = api.open_study(study, home, storage)
     changed = {name: value for name, value in given.items() if value}
     if "jobs" in changed and "executor" not in changed:
         # The executor that was chosen for other jobs is no wish of the user.
         changed["executor"] = None
     kept = opened.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
-    run_and_show(Settings.checked({**kept, **changed, "study": study, "home": home}), as_json=as_json)
+    where = {"study": study, "home": home, "storage": storage}
+    run_and_show(Settings.checked({**kept, **changed, **where}), as_json=as_json)

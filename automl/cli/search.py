@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def _dry_run(settings: Any, *, as_json: bool) -> None:
     from automl.errors import TrialError
 
     plan = resolve(settings)
-    expected = estimate(plan, plan.settings.most_trials(0))
+    with contextlib.closing(plan.executor.start(plan.resources)) as workers:
+        expected = estimate(plan, plan.settings.most_trials(0), workers)
     if expected is None:
         raise TrialError("None of the candidates tried could be built and trained for a step; see `automl doctor`.")
     if as_json:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from automl.cli.arguments import find_trial, home_option, json_option
+from automl.cli.arguments import find_trial, home_option, json_option, storage_option
 
 
 @click.command("train")
@@ -18,8 +18,18 @@ from automl.cli.arguments import find_trial, home_option, json_option
 @click.option("--epochs", type=click.IntRange(1, 100_000), help="Train for another number of epochs.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to leave the model in.")
 @home_option
+@storage_option
 @json_option
-def command(study: str, trial: str, epochs: int | None, output: Path | None, home: Path, as_json: bool) -> None:
+def command(
+    *,
+    study: str,
+    trial: str,
+    epochs: int | None,
+    output: Path | None,
+    home: Path,
+    storage: str | None,
+    as_json: bool,
+) -> None:
     """Train TRIAL of STUDY again from its spec, to the same score; 7@3 for trial 7 after 3 epochs.
 
     The study and its bill stay as they are. With the epochs of the search a damaged or missing model of the trial is
@@ -32,7 +42,7 @@ def command(study: str, trial: str, epochs: int | None, output: Path | None, hom
     from automl.report.units import metric
     from automl.training.fit import run_trial
 
-    opened = open_study(study, home)
+    opened = open_study(study, home, storage)
     record = find_trial(opened, trial)
     spec = dataclasses.replace(record.spec, from_rung=None)
     if epochs:

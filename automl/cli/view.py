@@ -137,6 +137,10 @@ class LiveView(Observer):
         """Says what the first Ctrl-C does. The screen is drawn by a thread of its own: nothing is drawn from here."""
         self._wish = "Finishing what is under way; Ctrl-C again ends it now."
 
+    def waiting(self, cause: str) -> None:
+        """Why nothing moves."""
+        self._console.print(f"Waiting for {cause}.", markup=False)
+
     def testing(self, study: Study, count: int) -> None:
         """The bar is full; one more thing is done."""
         self._note = f"Opening the test split for the {count} trials of the front of {study.name} ..."

@@ -44,6 +44,7 @@ def find_candidate(
     text: str,
     *,
     home: Path,
+    storage: str | None = None,
     narrow: Mapping[str, str] | None = None,
     data: str | None = None,
     resolution_px: int | None = None,
@@ -55,6 +56,7 @@ def find_candidate(
         text: ``STUDY/TRIAL`` with a number, ``7@3`` or ``best``, ``knee``, ``cheapest``; a space; a name that a space
             knows, such as ``resnet18``; or a file that ``automl export`` wrote.
         home: Folder of the studies.
+        storage: URL of their database, where it is not the home's.
         narrow: For a space: values of dimensions; what is left out takes its default.
         data: For a space: the data source; the space's own example when None.
         resolution_px: For a name: the side of the images.
@@ -77,7 +79,7 @@ def find_candidate(
     study, slash, trial = text.rpartition("/")
     if slash:
         _refuse(resolution_px is not None, "--resolution goes with a model's name; a trial knows its own")
-        return _of_trial(Study.open(study, home), trial)
+        return _of_trial(Study.open(study, home, storage), trial)
     return _of_name(text, host, resolution_px)
 
 

@@ -14,10 +14,12 @@ from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.settings import MOST_TRIALS, TRIALS
 from automl.engine.store import quiet_optuna
+from automl.errors import TrialError
 from automl.price.tag import Figure, PriceTag
 
 if TYPE_CHECKING:
     from automl.parts import Config
+    from automl.parts.executor import Workers
     from automl.price.work import Work
     from automl.training.trial import TrialSpec
 
@@ -66,7 +68,7 @@ def trained_share(plan: Plan) -> tuple[float, float, float]:
     return least, (least + 1.0) / 2, 1.0
 
 
-def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate | None:
+def estimate(plan: Plan, trials: int, workers: Workers, bill: PriceTag | None = None) -> Estimate | None:
     """Prices a few random candidates and times a few training steps of some of them.
 
     Operations are counted for every sampled candidate; seconds a trial are interpolated between those timed, as a
@@ -75,11 +77,12 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
     Args:
         plan: The search.
         trials: Trials still to come, unless the budget ends the search before.
+        workers: Where training steps are timed: what crashes there does not crash the search.
         bill: What the study has cost until now.
 
     Returns:
-        The estimate; None when none of the sampled candidates could be built, which the search will report, and where
-        trainings are looked up, which costs nothing.
+        The estimate; None when none of the sampled candidates could be built and trained, which the search will report,
+        and where trainings are looked up, which costs nothing.
     """
     if plan.recorded:
         return None
@@ -88,9 +91,11 @@ def estimate(plan: Plan, trials: int, bill: PriceTag | None = None) -> Estimate 
         return None
     flops = [work.training_tag(*_run(plan))["flops"].value for work, _ in counted]
     timed = sorted({round(i * (len(counted) - 1) / (TIMED - 1)) for i in range(TIMED)})
-    try:
-        points = [(flops[index], _trial_s(counted[index][1])) for index in timed]
-    except Exception:  # noqa: BLE001 - a candidate that cannot be trained fails in its own trial, with its cause
+    points = []
+    for index in timed:
+        with contextlib.suppress(TrialError):  # it fails in its own trial, with its cause
+            points.append((flops[index], _trial_s(counted[index][1], workers)))
+    if not points:
         return None
     least, likely, most = trained_share(plan)
     jobs = plan.resources.jobs
@@ -144,14 +149,9 @@ def _sample(plan: Plan) -> list[Config]:
     return [plan.space.suggest(NarrowedTrial(study.ask(), plan.narrowing), plan.data) for _ in range(SAMPLES)]
 
 
-def _trial_s(spec: TrialSpec) -> float:
+def _trial_s(spec: TrialSpec, workers: Workers) -> float:
     """Seconds one trial would take, from a few steps of its training."""
-    import torch
-
-    from automl.training.fit import time_step
-
-    with torch.random.fork_rng(devices=[]):
-        step_s = time_step(spec, STEPS)
+    step_s = workers.time_step(spec, STEPS)
     steps = max(1, spec.data.train_size // spec.batch_size) * spec.epochs
     # Validation is a forward pass, about a third of a step an example.
     return step_s * steps * (1 + spec.data.val_size / (3 * spec.data.train_size))

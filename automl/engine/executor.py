@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, ClassVar
 
+from automl.errors import TrialError
 from automl.parts.executor import Executor, Job, OnEpoch, Resources, Workers
 
 if TYPE_CHECKING:
-    from automl.training.trial import TrialResult
+    from automl.training.trial import TrialResult, TrialSpec
 
 
 class Serial(Executor):
@@ -50,6 +51,15 @@ class SerialWorkers:
         from automl.training.fit import evaluate
 
         return evaluate(job.spec, job.folder)
+
+    def time_step(self, spec: TrialSpec, steps: int) -> float:
+        """See `automl.training.fit.time_step`."""
+        from automl.training.fit import time_step
+
+        try:
+            return time_step(spec, steps)
+        except Exception as error:
+            raise TrialError(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Nothing is held."""

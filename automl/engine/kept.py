@@ -120,6 +120,7 @@ class _Own(_Shape):
     data: Data
     goals: Annotated[list[_Goal], pydantic.Field(min_length=1)]
     score: str
+    created: str
 
 
 class _Test(_Shape):

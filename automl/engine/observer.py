@@ -32,6 +32,9 @@ class Observer:
     def stopping(self) -> None:
         """The user wants the search to end when what is under way is done; called from a signal's handler."""
 
+    def waiting(self, cause: str) -> None:
+        """The database cannot be written to, and the search tries again for some minutes before it gives up."""
+
     def testing(self, study: Study, count: int) -> None:
         """The test split is opened for `count` trials of the front."""
 

@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from automl.errors import AutoMLError, StudyError
+from automl.errors import StudyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,8 +94,6 @@ def reading(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except StudyError:
-        raise
-    except (AutoMLError, *MISSHAPEN) as error:
+    except (UsageError, *MISSHAPEN) as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise StudyError(f"{what} is damaged or was not written by this program ({cause}).") from error

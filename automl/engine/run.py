@@ -9,13 +9,15 @@ import functools
 from typing import TYPE_CHECKING
 
 from automl.engine.bill import Bill
+from automl.engine.database import Database
 from automl.engine.estimate import estimate
 from automl.engine.going_on import knowing
+from automl.engine.hold import held
 from automl.engine.interrupt import REASON, Wish, polite
 from automl.engine.judge import Judge
 from automl.engine.record import Record
 from automl.engine.settings import TRIALS
-from automl.engine.store import DATABASE, database_error, held, prepare_home
+from automl.engine.store import prepare_home
 from automl.engine.study import Study
 from automl.errors import TrialError, UsageError
 from automl.parts.executor import Job
@@ -66,16 +68,17 @@ class Search:
         import optuna
         import sqlalchemy.exc
 
-        home = self._plan.settings.home
+        settings = self._plan.settings
         if not self._plan.recorded:
             # Opening the energy meters takes seconds, which are no part of any search.
             energy.warm_up()
             self._check_energy()
         with Meter() as meter:
             try:
-                prepare_home(home)
+                prepare_home(settings.home)
                 study = Study.create(self._plan)
-                with held(study.folder):
+                study.waiting = lambda cause: self._tell(lambda observer: observer.waiting(cause))
+                with held(study):
                     self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
                     try:
                         with (
@@ -88,7 +91,7 @@ class Search:
                         self._bill.keep()
                         raise
             except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
-                raise database_error(home / DATABASE, error) from error
+                raise Database(settings.home, settings.storage).error(error) from error
             finally:
                 for observer in self._observers:
                     observer.close()
@@ -102,7 +105,7 @@ class Search:
         engine, self._beforehand, self._latest = known.engine, known.beforehand, known.latest
         reason = self._bill.over(self._plan.budget) if made else ""
         if made < most and not reason:
-            self._predict(study, most - made)
+            self._predict(study, workers, most - made)
         else:
             self._tell(lambda observer: observer.prepared(study, None, 0))
         self._begun = {record.number for record in study.records}
@@ -150,9 +153,9 @@ class Search:
                 record = self._finish(study, engine, flying.pop(job.spec.number), job.spec, result)
                 reason = reason or self._judge.hopeless(record)
 
-    def _predict(self, study: Study, remaining: int) -> None:
+    def _predict(self, study: Study, workers: Workers, remaining: int) -> None:
         """Says what the search will cost, and keeps it to be held against what it did cost."""
-        expected = estimate(self._plan, remaining, self._bill.total)
+        expected = estimate(self._plan, remaining, workers, self._bill.total)
         if expected is not None:
             self._bill.add(expected.spent)
             study.keep("expected", {**expected.to_json(), "before": self._bill.total.to_json()})

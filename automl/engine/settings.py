@@ -130,6 +130,11 @@ class Settings(pydantic.BaseModel):
         description="Name of the study; an unfinished study of that name and these settings goes on.",
     )
     home: Path = pydantic.Field(Path("runs"), description="Folder for studies, models and tracking.")
+    storage: str | None = pydantic.Field(
+        None,
+        description="URL of the database for studies, such as postgresql://user@host/automl; study.db in the home when "
+        "left out.",
+    )
     tracking_uri: str | None = pydantic.Field(
         None, description="MLflow server or database; mlflow.db in the home when left out, 'off' for none."
     )
@@ -177,6 +182,21 @@ class Settings(pydantic.BaseModel):
         if value is not None:
             parse_size(value)
         return value
+
+    @pydantic.field_validator("storage")
+    @classmethod
+    def _a_database(cls, value: str | None) -> str | None:
+        from automl.engine.database import check_url
+
+        if value is not None:
+            check_url(value)
+        return value
+
+    @pydantic.field_serializer("storage")
+    def _without_password(self, value: str | None) -> str | None:
+        from automl.engine.database import without_password
+
+        return value and without_password(value)
 
     @pydantic.field_validator(*LIMITS)
     @classmethod

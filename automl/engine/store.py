@@ -1,20 +1,15 @@
-"""The study's database: Optuna's storage, opened with errors a person can act on."""
+"""The home of the studies: that it can be written to, and what an error of its database means for a person."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from automl.engine.outside import check_home
 from automl.errors import StorageError, StudyError, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    import optuna
 
 DATABASE = "study.db"
 
@@ -47,26 +42,7 @@ def prepare_home(home: Path) -> None:
             probe.unlink()
 
 
-def open_storage(home: Path) -> optuna.storages.RDBStorage:
-    """Optuna's storage in `home`, with its schema made if it is new.
-
-    Raises:
-        StudyError: The file is there but damaged, or no study database.
-        StorageError: It cannot be opened for other reasons.
-    """
-    import optuna
-    import sqlalchemy.exc
-
-    check_home(home)
-    quiet_optuna()
-    path = home / DATABASE
-    try:
-        return optuna.storages.RDBStorage(f"sqlite:///{path}")
-    except (sqlalchemy.exc.DatabaseError, RuntimeError, AssertionError) as error:
-        raise database_error(path, error) from error
-
-
-def database_error(path: Path, error: Exception) -> StorageError | StudyError:
+def database_error(path: str, error: Exception) -> StorageError | StudyError:
     """What a database error means for a person: locked, full, unwritable, or damaged."""
     # Optuna wraps the database's own error, which alone says what is wrong.
     inner = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
@@ -79,33 +55,11 @@ def database_error(path: Path, error: Exception) -> StorageError | StudyError:
     )
 
 
-def missing_study(name: str, known: list[str], home: Path) -> StudyError:
+def missing_study(name: str, known: list[str], where: object) -> StudyError:
     """The error for a study that is not there, with the near names."""
     near = near_names(name, known)
     if near:
         hint = f"Did you mean {' or '.join(map(repr, near))}?"
     else:
         hint = f"It holds: {', '.join(sorted(known))}." if known else "It holds none yet."
-    return StudyError(f"There is no study {name!r} in {home}. {hint}")
-
-
-@contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Holds a study for this process; the lock goes with the process, however it ends.
-
-    Raises:
-        StudyError: Another process holds it; the message says which.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise StudyError(f"Study {folder.name!r} is being searched by {holder}; wait for it or stop it.") from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        yield
-        file.truncate(0)
+    return StudyError(f"There is no study {name!r} in {where}. {hint}")

@@ -9,16 +9,17 @@ import json
 import re
 import shutil
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from automl.engine import kept as shapes
+from automl.engine.database import Database
 from automl.engine.outside import check_folder, is_name, reading
 from automl.engine.pick import pick
 from automl.engine.points import distribution, optuna_value
 from automl.engine.pricer import Pricer
 from automl.engine.record import Record, find, front, trial_count
 from automl.engine.settings import Settings
-from automl.engine.store import DATABASE, database_error, missing_study, open_storage
+from automl.engine.store import missing_study
 from automl.errors import StudyError, UsageError
 from automl.files import write_json, write_text
 from automl.host import get_host
@@ -28,7 +29,7 @@ from automl.price.tag import PriceTag
 from automl.training.trial import checkpoint_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import optuna
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from automl.engine.resolve import Plan
     from automl.parts import Dimension
     from automl.training.trial import TrialSpec
+
+Answer = TypeVar("Answer")
 
 FORMAT = 3
 """Version of what a study keeps beside Optuna's own tables."""
@@ -57,24 +60,30 @@ class Study:
         goals: What it searches for.
         score: Name of the task's score.
         optuna: The Optuna study beneath.
+        database: Where that is kept.
+        created: When it was made, in UTC.
+        waiting: Told why, when a write has to wait for the database.
     """
 
-    def __init__(self, study: optuna.Study, home: Path) -> None:
-        check_folder(home, study.study_name)
-        with reading(f"Study {study.study_name!r} in {home}"):
+    def __init__(self, study: optuna.Study, database: Database) -> None:
+        check_folder(database.home, study.study_name)
+        with reading(f"Study {study.study_name!r} in {database}"):
             attributes = study.user_attrs
             kept = attributes.get("automl")
             if not kept or kept.get("format") != FORMAT:
-                raise StudyError(f"Study {study.study_name!r} in {home} was not made by this version of automl.")
+                raise StudyError(f"Study {study.study_name!r} in {database} was not made by this version of automl.")
             shapes.check(shapes.Attributes, attributes)
-            self.optuna = study
-            self.name = study.study_name
-            self.home = home
-            self.settings = Settings.checked({**kept["settings"], "home": home})
+            self.settings = Settings.checked({**kept["settings"], "home": database.home, "storage": database.url})
             self.data = DataSpec.from_json(kept["data"])
             self.goals = tuple(Goal(**goal) for goal in kept["goals"])
-            self.score: str = kept["score"]
-            self._records: list[Record] | None = None
+        self.optuna = study
+        self.name = study.study_name
+        self.database = database
+        self.home = database.home
+        self.score: str = kept["score"]
+        self.created: str = kept["created"]
+        self.waiting: Callable[[str], None] = lambda _cause: None
+        self._records: list[Record] | None = None
 
     @classmethod
     def create(cls, plan: Plan) -> Study:
@@ -86,12 +95,13 @@ class Study:
         import optuna
 
         settings = plan.settings
-        storage = open_storage(settings.home)
+        database = Database(settings.home, settings.storage)
+        storage = database.open()
         names = optuna.study.get_all_study_names(storage)
         stem = _as_name(f"{settings.data}-{settings.space}")
         name = settings.study or _free_name(stem, [*names, *_folders(settings.home)])
         if name in names:
-            study = cls.open(name, settings.home)
+            study = cls.open(name, settings.home, settings.storage)
             study.check_same(settings)
             return study
         check_folder(settings.home, name)
@@ -102,7 +112,7 @@ class Study:
         kept = {
             "format": FORMAT,
             "settings": settings.model_copy(update={"study": name, "trials": settings.new_trials()}).model_dump(
-                mode="json", exclude={"home"}
+                mode="json", exclude={"home", "storage"}
             ),
             "data": plan.data.to_json(),
             "goals": [vars(goal) for goal in plan.goals],
@@ -110,32 +120,27 @@ class Study:
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         made.set_user_attr("automl", kept)
-        study = cls(made, settings.home)
+        study = cls(made, database)
         write_text(study.folder / "settings.yaml", study.settings.to_yaml())
         return study
 
     @classmethod
-    def open(cls, name: str, home: Path) -> Study:
+    def open(cls, name: str, home: Path, storage: str | None = None) -> Study:
         """Opens a study that exists.
+
+        Args:
+            name: Its name.
+            home: The folder it lives in.
+            storage: URL of its database, where that is not the home's.
 
         Raises:
             StudyError: There is no such study, or its database is damaged.
+            StorageError: The database does not answer.
         """
-        import optuna
-        import sqlalchemy.exc
-
-        if not is_name(name) or not (home / DATABASE).is_file():
+        if not is_name(name):
             raise missing_study(name, [], home)
-        storage = open_storage(home)
-        try:
-            with reading(f"Study {name!r} in {home}"):
-                try:
-                    study = optuna.load_study(study_name=name, storage=storage)
-                except KeyError:
-                    raise missing_study(name, optuna.study.get_all_study_names(storage), home) from None
-                return cls(study, home)
-        except sqlalchemy.exc.DatabaseError as error:
-            raise database_error(home / DATABASE, error) from error
+        database = Database(home, storage)
+        return cls(database.load(name), database)
 
     @property
     def folder(self) -> Path:
@@ -169,8 +174,9 @@ class Study:
     def records(self) -> list[Record]:
         """All finished steps, in the order they finished; a trial has one for each rung it reached."""
         if self._records is None:
-            with reading(f"A trial of study {self.name!r} in {self.home}"):
-                kept = (trial.user_attrs.get("automl") for trial in self.optuna.get_trials(deepcopy=False))
+            with reading(f"A trial of study {self.name!r} in {self.database}"):
+                trials = self._patiently(lambda: self.optuna.get_trials(deepcopy=False))
+                kept = (trial.user_attrs.get("automl") for trial in trials)
                 tests = self.test_scores
                 records = [Record.from_json(shapes.check(shapes.Record, entry)) for entry in kept if entry]
                 if any(record.values and len(record.values) != len(self.goals) for record in records):
@@ -299,12 +305,12 @@ class Study:
 
     def keep(self, key: str, value: Any) -> None:
         """Stores a JSON-able value with the study."""
-        self.optuna.set_user_attr(key, value)
+        self._patiently(lambda: self.optuna.set_user_attr(key, value))
         self._records = None
 
     def keep_bill(self, bill: PriceTag) -> None:
         """Stores what the study has cost so far."""
-        self.optuna.set_user_attr("bill", bill.to_json())
+        self._patiently(lambda: self.optuna.set_user_attr("bill", bill.to_json()))
 
     def add(self, record: Record, dimensions: Sequence[Dimension]) -> Record:
         """Takes in what became of a step, as a finished trial of Optuna's; its values in Optuna's words.
@@ -318,18 +324,34 @@ class Study:
         assert record.step is not None
         states = optuna.trial.TrialState
         pairs = zip(self.goals, record.values or (), strict=record.values is not None)
-        self.optuna.add_trial(
-            optuna.trial.create_trial(
-                state=states.FAIL if record.values is None else states.COMPLETE,
-                values=[optuna_value(goal, value) for goal, value in pairs] if record.values else None,
-                params=record.step.point,
-                distributions={dimension.name: distribution(dimension) for dimension in dimensions},
-                user_attrs={"automl": record.to_json()},
-            )
+        entry = record.to_json()
+        trial = optuna.trial.create_trial(
+            state=states.FAIL if record.values is None else states.COMPLETE,
+            values=[optuna_value(goal, value) for goal, value in pairs] if record.values else None,
+            params=record.step.point,
+            distributions={dimension.name: distribution(dimension) for dimension in dimensions},
+            user_attrs={"automl": entry},
         )
+        tries = 0
+
+        def write() -> None:
+            nonlocal tries
+            tries += 1
+            # A connection that was lost may have been lost after the database took the step in.
+            if tries == 1 or not self._holds(entry["step"]):
+                self.optuna.add_trial(trial)
+
+        self._patiently(write)
         if self._records is not None:
             self._records.append(record)
         return record
+
+    def _holds(self, step: dict[str, Any]) -> bool:
+        kept = (trial.user_attrs.get("automl", {}) for trial in self.optuna.get_trials(deepcopy=False))
+        return any(entry.get("step") == step for entry in kept)
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        return self.database.patiently(call, heard=self.waiting)
 
     def check_same(self, settings: Settings) -> None:
         """Raises StudyError, naming each difference, when `settings` ask for another study than this."""

@@ -77,6 +77,13 @@ class Workers(Protocol):
             TrialError: It cannot be scored.
         """
 
+    def time_step(self, spec: TrialSpec, steps: int) -> float:
+        """Seconds that a training step of a candidate takes, by the clock, from `steps` of them; nothing is kept.
+
+        Raises:
+            TrialError: It cannot be trained.
+        """
+
     def close(self) -> None:
         """Ends the workers and whatever is still under way."""
 

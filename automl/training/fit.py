@@ -98,12 +98,14 @@ def time_step(spec: TrialSpec, steps: int) -> float:
         spec: The candidate; nothing of it is kept.
         steps: Steps to take, at least 2.
     """
+    import torch
+
     from automl.training.callbacks import Stopwatch
 
     watch = Stopwatch()
     # Epochs enough for the steps where the data gives few in one.
     short = dataclasses.replace(spec, epochs=steps)
-    with prepared(short):
+    with torch.random.fork_rng(devices=[]), prepared(short):
         module = build_module(short, build_model(short))
         trainer = make_trainer(short, [watch], max_steps=steps, limit_val_batches=0)
         trainer.fit(module, datamodule=build_datamodule(short))

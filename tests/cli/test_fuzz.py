@@ -75,6 +75,7 @@ GRAMMARS = {
     "trial_memory": near("GB", "MiB"),
     "executor": st.sampled_from(["serial", "process"]),
     "country": st.sampled_from(["DE", "Germany", "XX", "de", "Côte d'Ivoire", "ATA"]),
+    "storage": near("sqlite", "postgresql", "+", "://", "/", "@", "host", ":", "{", "?a=b"),
     "study": near("a", "-", ".", "/", ".."),
     "tracking_uri": st.just("off"),
 }

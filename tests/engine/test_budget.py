@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import automl
 from automl.engine.budget import PREFIXES, QUANTITIES, Budget, parse_budget, parse_time_s
 from automl.engine.estimate import estimate
+from automl.engine.executor import SerialWorkers
 from automl.engine.observer import Observer
 from automl.engine.resolve import resolve
 from automl.engine.settings import MOST_TRIALS, TRIALS, Settings
@@ -96,7 +97,8 @@ def search(home, listener=None, **settings):
 def test_a_search_ends_with_the_trial_that_empties_the_purse(toys, tmp_path):
     free = search(tmp_path, study="free", trials=4)
     settings = free.settings.model_copy(update={"study": None})
-    known = [estimate(resolve(settings), 4).spent, *(record.result.spent for record in free.records[:2])]
+    estimated = estimate(resolve(settings), 4, SerialWorkers()).spent
+    known = [estimated, *(record.result.spent for record in free.records[:2])]
     limit = sum(tag["flops"].value for tag in known) + 1
     listener = Listener()
     study = search(tmp_path, listener, study="paid", trials=50, budget=[f"{limit!r}FLOPs"])

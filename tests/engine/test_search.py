@@ -9,10 +9,11 @@ import pytest
 import automl
 from automl.engine.bill import factors
 from automl.engine.estimate import estimate
+from automl.engine.executor import SerialWorkers
 from automl.engine.front import dominates
+from automl.engine.hold import held
 from automl.engine.observer import Observer
 from automl.engine.resolve import resolve
-from automl.engine.store import held
 from automl.errors import StorageError, StudyError, TrialError, UsageError
 from automl.parts import Categorical
 from automl.price.energy import use_reader
@@ -58,7 +59,7 @@ def test_the_bill_holds_all_trials(study):
     trials = sum(record.result.spent["flops"].value for record in study.records)
     tested = sum(record.result.prediction["flops"].value for record in study.front_records) * study.data.test_size
     settings = study.settings.model_copy(update={"study": None})
-    estimated = estimate(resolve(settings), 4).spent["flops"].value
+    estimated = estimate(resolve(settings), 4, SerialWorkers()).spent["flops"].value
     assert estimated > 0
     assert study.bill["flops"].value == pytest.approx(trials + tested + estimated, rel=1e-12)
     assert study.bill["wall_s"].value >= sum(record.result.spent["wall_s"].value for record in study.records)
@@ -198,7 +199,7 @@ def test_a_trial_that_was_cut_off_is_on_the_bill(toys, tmp_path):
     study = automl.open_study("s", tmp_path)
     finished = study.records[0].result
     settings = study.settings.model_copy(update={"study": None})
-    estimated = estimate(resolve(settings), 4).spent["flops"].value
+    estimated = estimate(resolve(settings), 4, SerialWorkers()).spent["flops"].value
     cut_off = study.bill["flops"].value - finished.spent["flops"].value - estimated
     assert len(study.records) == 1
     # Two epochs of three, of a trial that is as large as the other or an eighth smaller or larger.
@@ -251,7 +252,7 @@ def test_a_goal_of_energy_wants_a_meter(toys, tmp_path):
 
 
 def test_one_driver_at_a_time(study, tmp_path):
-    with held(study.folder), pytest.raises(StudyError, match="being searched by process"):
+    with held(study), pytest.raises(StudyError, match="being searched by process"):
         search(tmp_path, study="s", trials=5)
 
 

@@ -9,7 +9,7 @@ import pytest
 import automl
 from automl.engine.observer import Observer
 from automl.parts import Executor
-from automl.training.fit import evaluate, run_trial
+from automl.training.fit import evaluate, run_trial, time_step
 
 
 class Turns(Executor):
@@ -47,6 +47,9 @@ class TurnsWorkers:
 
     def evaluate(self, job):
         return evaluate(job.spec, job.folder)
+
+    def time_step(self, spec, steps):
+        return time_step(spec, steps)
 
     def close(self):
         self._jobs.clear()

@@ -28,12 +28,12 @@ class TestNames:
             assert "\x1b" not in refused(3, "front", name)
         import optuna
 
-        from automl.engine.store import open_storage
+        from automl.engine.database import Database
         from automl.engine.study import Study
 
-        found = optuna.load_study(study_name=name, storage=open_storage(home))
+        found = optuna.load_study(study_name=name, storage=Database(home).open())
         with pytest.raises(StudyError, match="no name of a study"):
-            Study(found, home)
+            Study(found, Database(home))
 
     def test_what_the_database_calls_itself_is_not_printed_raw(self, spoil, refused):
         spoil("UPDATE studies SET study_name = ?", "\x1b]0;owned\x07")

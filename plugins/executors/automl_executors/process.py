@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import TrialError
 from automl.files import write_json
-from automl.parts import Executor
+from automl.parts import Executor, Job
 from automl.price import cpu
 from automl.price.tag import Figure, PriceTag
 from automl.training.trial import TrialResult
 
 if TYPE_CHECKING:
-    from automl.parts import Job, Resources, Workers
+    from automl.parts import Resources, Workers
     from automl.parts.executor import OnEpoch
+    from automl.training.trial import TrialSpec
 
 POLL_S = 0.1
 """How often time and memory of the running steps are looked at."""
@@ -114,12 +115,17 @@ class ProcessWorkers:
 
     def evaluate(self, job: Job) -> dict[str, float]:
         """Scores it in a worker too: what crashed the training may crash the test."""
-        self._ask("evaluate", job)
-        while True:
-            for each, status in self._listen(None):
-                if each.answer and "scores" in each.answer:
-                    return dict(each.answer["scores"])
-                raise TrialError(f"Trial {job.spec.number} cannot be tested: {_cause(each, status)}.")
+        answer, cause = self._one("evaluate", job)
+        if "scores" not in answer:
+            raise TrialError(f"Trial {job.spec.number} cannot be tested: {cause}.")
+        return dict(answer["scores"])
+
+    def time_step(self, spec: TrialSpec, steps: int) -> float:
+        """Times it in a worker too."""
+        answer, cause = self._one("time", Job(spec, Path(), Path()), steps=steps)
+        if "step_s" not in answer:
+            raise TrialError(f"The candidate cannot be trained: {cause}.")
+        return float(answer["step_s"])
 
     def close(self) -> None:
         """The server ends its workers when nobody talks to it any more."""
@@ -138,14 +144,21 @@ class ProcessWorkers:
         self._held.close()
 
     # --- talking to the server -----------------------------------------------------------------------------------
-    def _ask(self, what: str, job: Job) -> None:
+    def _one(self, what: str, job: Job, **more: Any) -> tuple[dict[str, Any], str]:
+        """What a worker answers while nothing else is under way, and what is wrong if that is not what was asked."""
+        self._ask(what, job, **more)
+        while True:
+            for each, status in self._listen(None):
+                return each.answer or {}, _cause(each, status)
+
+    def _ask(self, what: str, job: Job, **more: Any) -> None:
         taken = {each.slot for each in self._running.values()}
         slot = next(place for place in range(len(taken) + 1) if place not in taken)
         number, self._next = self._next, self._next + 1
         self._running[number] = Running(job, slot)
         self._say({
             "do": what, "id": number, "slot": slot, "spec": job.spec.to_json(), "folder": str(job.folder.absolute()),
-            "checkpoints": str(job.checkpoints.absolute()),
+            "checkpoints": str(job.checkpoints.absolute()), **more,
         })  # fmt: skip
 
     def _say(self, message: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """The process that workers are forked from: torch and Lightning are imported once, and a step begins in milliseconds.
 
-Speaks JSON lines. In: ``{"do": "run" | "evaluate", "id", "slot", "spec", "folder", "checkpoints"}`` and
-``{"do": "kill", "id"}``; the end of the input ends all workers and the server. Out, by ``id``: ``pid`` when the worker
-is there; ``epoch`` with ``metrics`` and ``spent``; ``result``, ``scores`` or ``error``; ``exit`` when it is gone.
+Speaks JSON lines. In: ``{"do": "run" | "evaluate" | "time", "id", "slot", "spec", "folder", "checkpoints"}``, to time
+with ``steps`` as well, and ``{"do": "kill", "id"}``; the end of the input ends all workers and the server. Out, by
+``id``: ``pid`` when the worker is there; ``epoch`` with ``metrics`` and ``spent``; ``result``, ``scores``, ``step_s``
+or ``error``; ``exit`` when it is gone.
 """
 
 from __future__ import annotations
@@ -177,12 +178,14 @@ def work(request: dict[str, Any], pipe: int) -> None:
 def answer(request: dict[str, Any], pipe: int) -> dict[str, Any]:
     """Does what is asked for."""
     from automl.price import energy
-    from automl.training.fit import evaluate, run_trial
+    from automl.training.fit import evaluate, run_trial, time_step
     from automl.training.trial import TrialSpec
 
     spec, folder = TrialSpec.from_json(request["spec"]), Path(request["folder"])
     if request["do"] == "evaluate":
         return {"scores": evaluate(spec, folder)}
+    if request["do"] == "time":
+        return {"step_s": time_step(spec, request["steps"])}
 
     def on_epoch(epoch: int, metrics: dict[str, float], spent: Any) -> None:
         write_line(pipe, {"epoch": epoch, "metrics": metrics, "spent": spent.to_json()})

@@ -211,3 +211,19 @@ def test_the_server_imports_nothing_from_the_working_directory(toys, tmp_path, m
     finally:
         workers.close()
     assert not marker.exists()
+
+
+def test_candidates_are_timed_where_a_crash_does_no_harm(workers, tmp_path):
+    assert workers.time_step(job(tmp_path).spec, 4) > 0
+    with pytest.raises(TrialError, match="segmentation fault"):
+        workers.time_step(job(tmp_path, fault="segfault").spec, 4)
+
+
+def test_a_search_of_candidates_that_crash_outlives_them(toys, tmp_path):
+    import automl
+
+    crashing = {"fault": "segfault,kill"}
+    with pytest.raises(TrialError, match=r"No trial of study 's' succeeded: .*SIG"):
+        automl.search("faulty", trials=2, epochs=2, home=tmp_path, tracking_uri="off", executor="process",
+                      set=crashing, study="s")  # fmt: skip
+    assert [record.result.status for record in automl.open_study("s", tmp_path).records] == ["failed", "failed"]
