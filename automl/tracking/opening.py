@@ -68,7 +68,7 @@ def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> s
             # On a server another search may have been quicker.
             if (found := client.get_experiment_by_name(name)) is None:
                 raise
-    if not within(found.artifact_location, artifacts):
+    if artifacts is not None and not within(found.artifact_location, artifacts):
         raise ValueError(
             f"experiment {name} has its artifacts at {found.artifact_location}, outside the home. Move mlflow.db away: "
             "the next sitting of a study makes a new one that holds all of it"
@@ -76,10 +76,8 @@ def find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> s
     return str(found.experiment_id)
 
 
-def within(location: str, artifacts: str | None) -> bool:
-    """Whether artifacts at `location` lie where they should; of a store that is not the home's own nobody asks."""
-    if artifacts is None:
-        return True
+def within(location: str, artifacts: str) -> bool:
+    """Whether artifacts at `location` lie where they should, both URIs."""
     place, root = (urllib.parse.urlsplit(uri) for uri in (location, artifacts))
     # Resolved, so that neither dots, however they are written, nor links lead out.
     path, folder = (Path(urllib.request.url2pathname(uri.path)).resolve() for uri in (place, root))
@@ -106,7 +104,9 @@ def is_there(client: MlflowClient, run: str, artifacts: str | None = None) -> bo
 
     try:
         info = client.get_run(run).info
-        return str(info.lifecycle_stage) == "active" and within(str(info.artifact_uri), artifacts)
+        return str(info.lifecycle_stage) == "active" and (
+            artifacts is None or within(str(info.artifact_uri), artifacts)
+        )
     except MlflowException as error:
         # A server that does not answer is no proof that the run is gone.
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
