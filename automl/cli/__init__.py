@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "Predict with the model of a trial.",
     "export": "Write the model of a trial as safetensors or ONNX.",
     "ui": "Open MLflow's pages on the studies.",
+    "sync": "Send to MLflow what a search could not.",
     "spaces": "List search spaces and their dimensions.",
     "plugins": "List plugins, their parts, and what is wrong with them.",
     "doctor": "Check the installation and say what to mend.",
@@ -37,7 +38,7 @@ Exit codes:
   1    unexpected error, or a check of `automl doctor` failed
   2    bad input: unknown name, value out of range, contradictory options
   3    study missing, damaged, in use, or made with other settings
-  4    home or disk cannot be written to
+  4    home or disk cannot be written to, or a database or MLflow does not answer
   5    training failed, or no trial succeeded
   130  interrupted
 """

@@ -137,6 +137,24 @@ class Database:
         except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
             raise self.error(error) from error
 
+    def names(self) -> list[str]:
+        """Names of the studies it holds.
+
+        Raises:
+            StudyError: The database is damaged.
+            StorageError: It does not answer.
+        """
+        import optuna
+        import sqlalchemy.exc
+
+        if self.url is None and not (self.home / DATABASE).is_file():
+            return []
+        storage = self.open()
+        try:
+            return list(optuna.study.get_all_study_names(storage))
+        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
+            raise self.error(error) from error
+
     def error(self, error: Exception) -> Exception:
         """What an error of the database means for a person."""
         if self.is_server:

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import datetime
 import functools
+import time
 from typing import TYPE_CHECKING
 
 from automl.engine.bill import Bill
@@ -192,7 +193,9 @@ class Search:
         before = self._latest.get(step.trial)
         price = self._judge.price(result, before)
         label = self._labels.pop(step.trial)
-        record = study.add(Record(spec, result, values, label, step=step, price=price), self._beforehand.dimensions)
+        now_ms = int(time.time() * 1000)
+        record = Record(spec, result, values, label, step=step, price=price, finished_ms=now_ms)
+        study.add(record, self._beforehand.dimensions)
         if not self._plan.recorded:
             study.tidy(record)
         self._latest[step.trial] = record

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 PARENT = "mlflow.parentRunId"
+KEY = "automl.study"
+"""Tag that finds a study's run again: a later sitting, another machine, or the same after an answer that was lost."""
+
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow's own would hold the search up for minutes when a server is down."""
 
@@ -78,17 +82,10 @@ def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[st
     return found
 
 
-def is_there(client: MlflowClient, run: str) -> bool:
-    """Whether the run exists and was not deleted."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return str(client.get_run(run).info.lifecycle_stage) == "active"
-    except MlflowException as error:
-        # A server that does not answer is no proof that the run is gone.
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return False
+def find_parent(client: MlflowClient, experiment: str, key: str) -> Run | None:
+    """The run of the study that has this key; one that was deleted is not there."""
+    found = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1)
+    return found[0] if found else None
 
 
 def own(tags: Mapping[str, str]) -> dict[str, str]:
