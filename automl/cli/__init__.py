@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import os
 import sys
@@ -45,19 +44,6 @@ Exit codes:
 
 READER_GONE = 141
 """Exit code when the reader of our output has gone: what a shell reports of a program that SIGPIPE ended."""
-
-NO_STORAGE = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-}
-"""Errors of the operating system that a person mends by making room or choosing another place."""
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -201,6 +187,7 @@ def _invoke(words: list[str]) -> int:
 def _report(error: Exception) -> int:
     from automl.cli.console import complain
     from automl.errors import AutoMLError, StorageError
+    from automl.files import NO_STORAGE
 
     cause = " ".join(str(error).split())
     if isinstance(error, AutoMLError):

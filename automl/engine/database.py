@@ -132,8 +132,8 @@ class Database:
         try:
             return optuna.load_study(study_name=name, storage=storage)
         except KeyError:
-            where = self.home if self.url is None else self
-            raise missing_study(name, optuna.study.get_all_study_names(storage), where) from None
+            where = self if self.url else None
+            raise missing_study(name, optuna.study.get_all_study_names(storage), self.home, where) from None
         except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
             raise self.error(error) from error
 

@@ -8,12 +8,12 @@ import functools
 import json
 import re
 import shutil
-import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from automl.engine.copies import check_not_forgotten, new_optuna_study, optuna_trial, remade_by
 from automl.engine.database import Database
 from automl.engine.pick import pick
-from automl.engine.points import distribution, optuna_value
+from automl.engine.points import distribution
 from automl.engine.pricer import Pricer
 from automl.engine.record import Record, find, front, trial_count
 from automl.engine.settings import Settings
@@ -97,10 +97,8 @@ class Study:
             study = cls.open(name, settings.home, settings.storage)
             study.check_same(settings)
             return study
-        made = optuna.create_study(storage=storage, study_name=name, directions=[goal.direction for goal in plan.goals])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            made.set_metric_names([f"log10_{goal.metric}" if goal.log else goal.metric for goal in plan.goals])
+        check_not_forgotten(name, settings.home)
+        made = new_optuna_study(storage, name, plan.goals)
         kept = {
             "format": FORMAT,
             "settings": settings.model_copy(update={"study": name, "trials": settings.new_trials()}).model_dump(
@@ -259,9 +257,17 @@ class Study:
 
     @property
     def in_flight(self) -> list[Step]:
-        """Steps that were begun and, as far as is known, not finished."""
+        """Steps that were begun and, as far as is known, not finished.
+
+        Raises:
+            StudyError: The file that names them is damaged.
+        """
         file = self.folder / IN_FLIGHT
-        return [Step(**step) for step in json.loads(file.read_text())] if file.is_file() else []
+        try:
+            return [Step(**step) for step in json.loads(file.read_bytes())] if file.is_file() else []
+        except (ValueError, TypeError) as error:
+            command = remade_by(self.name, self.home)
+            raise StudyError(f"{file} is damaged: {error}. `{command}` puts it aside, and nothing is lost.") from error
 
     def keep_in_flight(self, steps: Sequence[Step]) -> None:
         """Notes which steps are under way, so that after a kill they are gone on with."""
@@ -303,26 +309,16 @@ class Study:
             record: The step.
             dimensions: What was searched.
         """
-        import optuna
-
-        assert record.step is not None
-        states = optuna.trial.TrialState
-        pairs = zip(self.goals, record.values or (), strict=record.values is not None)
-        entry = record.to_json()
-        trial = optuna.trial.create_trial(
-            state=states.FAIL if record.values is None else states.COMPLETE,
-            values=[optuna_value(goal, value) for goal, value in pairs] if record.values else None,
-            params=record.step.point,
-            distributions={dimension.name: distribution(dimension) for dimension in dimensions},
-            user_attrs={"automl": entry},
-        )
+        searched = {dimension.name: distribution(dimension) for dimension in dimensions}
+        trial = optuna_trial(record, self.goals, searched)
+        step = trial.user_attrs["automl"]["step"]
         tries = 0
 
         def write() -> None:
             nonlocal tries
             tries += 1
             # A connection that was lost may have been lost after the database took the step in.
-            if tries == 1 or not self._holds(entry["step"]):
+            if tries == 1 or not self._holds(step):
                 self.optuna.add_trial(trial)
 
         self._patiently(write)

@@ -55,7 +55,7 @@ class Tracker:
     @property
     def problem(self) -> str | None:
         """The first thing that went wrong and did not pass; None when all is well."""
-        return self._sender and (self._sender.refused or self._sender.trouble)
+        return (self._sender.refused or self._sender.trouble) if self._sender else None
 
     @property
     def unsent(self) -> int:
