@@ -17,10 +17,6 @@ from automl.doctor.check import Check
 from automl.doctor.database import Examined, forgotten_steps, none_such
 from automl.doctor.steps import checkpoints, leftovers, steps
 from automl.engine.hold import held_folder
-from automl.errors import UsageError
-from automl.host import get_host
-from automl.parts import Space
-from automl.parts.recorded import RecordedSpace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +53,7 @@ def examine_study(home: Path, name: str, *, repair: bool = False, storage: str |
 
 def _folder(case: Case, study: Study) -> Iterator[Check]:
     checks: list[Callable[[Case, Study], Iterator[Check]]] = [papers.settings, papers.copy_of_study]
-    if not looked_up(study):
+    if not study.looked_up:
         # In this order: what is under way and what has finished decide which folders belong to nobody.
         checks += [papers.in_flight, forgotten_steps, steps, checkpoints, leftovers]
     found = 0
@@ -65,20 +61,11 @@ def _folder(case: Case, study: Study) -> Iterator[Check]:
         found += 1
         yield check
     count = f"{len(study.records)} finished steps of {study.trial_count} trials"
-    if looked_up(study):
+    if study.looked_up:
         text = f"{count}, looked up and not trained: they have no folders, and cost nothing to look up again"
     else:
         text = f"{count}, {len(study.front_records)} of them on the front" + ("" if found else "; every file is whole")
     yield Check(f"study {study.name}", "ok", text)
-
-
-def looked_up(study: Study) -> bool:
-    """Whether the study's trainings were looked up, so that no step has a folder."""
-    try:
-        return isinstance(get_host().part(Space, study.settings.space), RecordedSpace)
-    except UsageError:
-        # Its plugin is not here, but what a training leaves tells as well.
-        return not any(study.folder.glob("trial-*"))
 
 
 def searched_by(folder: Path) -> str:

@@ -20,7 +20,8 @@ from automl.engine.settings import Settings
 from automl.errors import StudyError, UsageError
 from automl.files import write_json, write_text
 from automl.host import get_host
-from automl.parts import DataSource, DataSpec, Goal, Task
+from automl.parts import DataSource, DataSpec, Goal, Space, Task
+from automl.parts.recorded import RecordedSpace
 from automl.parts.strategy import Step
 from automl.price.tag import PriceTag
 from automl.training.trial import checkpoint_path
@@ -249,6 +250,15 @@ class Study:
     def pricer(self) -> Pricer:
         """Prices at the rates of this study, on the devices of the catalogue."""
         return Pricer.of(self.settings)
+
+    @functools.cached_property
+    def looked_up(self) -> bool:
+        """Whether its trainings were looked up, so that no step has a folder or a model."""
+        try:
+            return isinstance(get_host().part(Space, self.settings.space), RecordedSpace)
+        except UsageError:
+            # Its plugin is not here, but what a training leaves tells as well.
+            return not any(self.folder.glob("trial-*"))
 
     @property
     def bill(self) -> PriceTag:

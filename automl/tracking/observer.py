@@ -98,7 +98,7 @@ class MlflowObserver(Observer):
                 score = (f"test_{study.score}", record.test_score, 0)
                 tracker.update_child(record.name, metrics=[score], at_ms=record.finished_ms)
         models = _Models(study)
-        for record in study.front_records:
+        for record in [] if study.looked_up else study.front_records:
             tracker.model(record.name, functools.partial(models.load, record))
         self._status = "FINISHED"
 
