@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.engine.database import Database
 from automl.engine.resolve import resolve
 from automl.engine.run import Search
 from automl.engine.settings import Settings
@@ -76,3 +78,53 @@ def open_study(name: str, home: str | Path = "runs", storage: str | None = None)
         UsageError: `storage` is no URL of a database.
     """
     return Study.open(name, Path(home).expanduser(), storage)
+
+
+def study_names(home: str | Path = "runs", storage: str | None = None) -> list[str]:
+    """Names of the studies in a home, or in the database named.
+
+    Raises:
+        StudyError: The database is damaged.
+        StorageError: It does not answer.
+    """
+    return Database(Path(home).expanduser(), storage).names()
+
+
+@dataclasses.dataclass(frozen=True)
+class Sent:
+    """What `sync` did.
+
+    Attributes:
+        sent: Models that were written.
+        unsent: Models that could not be.
+        problem: What is wrong with the store; None when all is well.
+    """
+
+    sent: int
+    unsent: int
+    problem: str | None
+
+
+def sync(study: Study, tracking_uri: str | None = None) -> Sent:
+    """Sends to MLflow what it lacks of a study, each thing once.
+
+    Args:
+        study: Not being searched.
+        tracking_uri: Another store than the one of the search.
+
+    Raises:
+        StudyError: The study is being searched; that search sends by itself.
+    """
+    from automl.engine.hold import held
+    from automl.tracking.observer import trackers
+
+    settings = study.settings.model_copy(update={"tracking_uri": tracking_uri or study.settings.tracking_uri})
+    [tracking] = trackers(settings)
+    with held(study):
+        try:
+            tracking.opened(study)
+            if study.test_openings or study.stopped:
+                tracking.finished(study, study.stopped)
+        finally:
+            tracking.close()
+    return Sent(tracking.tracker.sent, tracking.tracker.unsent, tracking.problem)

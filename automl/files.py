@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
 from pathlib import Path
 from typing import Any
+
+NO_ROOM = frozenset({errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS})
+"""Errors of the operating system that no file of that place will be spared: it is full, or takes no writing."""
+
+NO_STORAGE = NO_ROOM | {
+    *(errno.EACCES, errno.EIO, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM),
+}
+"""Errors of the operating system that a person mends by making room or choosing another place."""
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -300,6 +301,7 @@ class TestHome:
         assert only(writable_home(tmp_path)).status == "warn"
 
     def database(self, folder, name="study.db"):
+        folder.mkdir(exist_ok=True)
         path = folder / name
         connection = sqlite3.connect(path)
         with connection:
@@ -329,6 +331,22 @@ class TestHome:
         assert f"{path} is damaged: " in check.found
         assert f"mv {path} {path}.damaged" in check.remedy
         assert path.read_bytes() == data
+
+    def test_a_write_that_was_cut_off_is_no_damage(self, tmp_path):
+        path = self.database(tmp_path / "running")
+        writer = sqlite3.connect(path)
+        # A cache too small for the transaction, so that some of it is in the file before its end.
+        writer.executescript("CREATE TABLE long (text); PRAGMA cache_size = 2")
+        writer.executemany("INSERT INTO long VALUES (?)", [("x" * 500,)] * 500)
+        writer.commit()
+        writer.execute("UPDATE long SET text = 'y' || text")
+        # What a kill at this moment would leave.
+        killed = shutil.copytree(path.parent, tmp_path / "killed")
+        writer.close()
+        assert (killed / "study.db-journal").stat().st_size
+        check = only(databases(killed))
+        assert (check.status, check.remedy) == ("warn", "")
+        assert "undone when the database is next opened" in check.found
 
     def test_database_in_use(self, tmp_path):
         path = self.database(tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import io
 import os
@@ -25,6 +24,7 @@ COMMANDS = {
     "predict": "Predict with the model of a trial.",
     "export": "Write the model of a trial as safetensors or ONNX.",
     "ui": "Open MLflow's pages on the studies.",
+    "sync": "Send to MLflow what a search could not.",
     "spaces": "List search spaces and their dimensions.",
     "plugins": "List plugins, their parts, and what is wrong with them.",
     "doctor": "Check the installation and say what to mend.",
@@ -38,7 +38,7 @@ Exit codes:
   1    unexpected error, or a check of `automl doctor` failed
   2    bad input: unknown name, value out of range, contradictory options
   3    study missing, damaged, in use, or made with other settings
-  4    home or disk cannot be written to
+  4    home or disk cannot be written to, or a database or MLflow does not answer
   5    training failed, or no trial succeeded
   130  interrupted
   143  ended by SIGTERM, as a cluster does; `automl resume` goes on
@@ -46,19 +46,6 @@ Exit codes:
 
 READER_GONE = 141
 """Exit code when the reader of our output has gone: what a shell reports of a program that SIGPIPE ended."""
-
-NO_STORAGE = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-}
-"""Errors of the operating system that a person mends by making room or choosing another place."""
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -211,6 +198,7 @@ def _misused(error: click.ClickException) -> int:
 def _report(error: Exception) -> int:
     from automl.cli.console import complain
     from automl.errors import AutoMLError, StorageError
+    from automl.files import NO_STORAGE
 
     cause = " ".join(str(error).split())
     if isinstance(error, AutoMLError):

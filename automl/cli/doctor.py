@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from automl.cli.arguments import home_option, json_option
+from automl.cli.arguments import home_option, json_option, storage_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,18 +16,37 @@ if TYPE_CHECKING:
 
     from automl.doctor import Check
 
-STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "mended": "cyan"}
+COUNTED = ("fail", "warn", "mended")
 
 
 @click.command("doctor")
+@click.argument("study", required=False)
+@click.option("--repair", is_flag=True, help="Mend what can be mended of STUDY; nothing is trained.")
 @home_option
+@storage_option
 @json_option
-def command(home: Path, as_json: bool) -> int:
-    """Check versions, torch and torchvision, cores, memory, GPU, energy counters, home and plugins.
+def command(study: str | None, home: Path, storage: str | None, *, repair: bool, as_json: bool) -> int:
+    """Check versions, torch and torchvision, cores, memory, GPU, energy counters, home and plugins; or STUDY.
 
     Says what to do about each fault. Exits with 1 when a check fails; warnings stop nothing.
     """
-    from automl.cli.console import print_json, stderr_console, stdout_console
+    from automl.cli.console import print_json, stdout_console
+    from automl.errors import UsageError
+
+    if repair and study is None:
+        raise UsageError("--repair mends a study: name it, as in `automl doctor STUDY --repair`.")
+    home = home.expanduser()
+    checks = _of_installation(home) if study is None else _of_study(study, home, storage, repair)
+    if as_json:
+        print_json([vars(check) for check in checks])
+    else:
+        _print(checks, stdout_console())
+    return int(any(check.status == "fail" for check in checks))
+
+
+def _of_installation(home: Path) -> list[Check]:
+    from automl.cli.console import stderr_console
     from automl.doctor import examine
     from automl.host import get_host
 
@@ -36,12 +55,13 @@ def command(home: Path, as_json: bool) -> int:
         progress.status("Importing torch in another process") if progress.is_terminal else contextlib.nullcontext()
     )
     with waiting:
-        checks = list(examine(home.expanduser(), get_host()))
-    if as_json:
-        print_json([vars(check) for check in checks])
-    else:
-        _print(checks, stdout_console())
-    return int(any(check.status == "fail" for check in checks))
+        return list(examine(home, get_host()))
+
+
+def _of_study(study: str, home: Path, storage: str | None, repair: bool) -> list[Check]:
+    from automl.doctor.study import examine_study
+
+    return list(examine_study(home, study, repair=repair, storage=storage))
 
 
 def _print(checks: list[Check], console: Console) -> None:
@@ -57,11 +77,12 @@ def _print(checks: list[Check], console: Console) -> None:
         if check.remedy:
             table.add_row("", "", Text.assemble(("to do: ", "bold"), check.remedy))
     console.print(table)
-    faults, warnings = (sum(check.status == status for check in checks) for status in ("fail", "warn"))
+    faults, warnings, mended = (sum(check.status == status for check in checks) for status in COUNTED)
     if faults or warnings:
-        console.print(f"\n{_count(faults, 'fault')}, {_count(warnings, 'warning')}.")
+        also = f", {mended} mended" if mended else ""
+        console.print(f"\n{_count(faults, 'fault')}, {_count(warnings, 'warning')}{also}.")
     else:
-        console.print("\nAll is well.")
+        console.print("\nAll is well." if not mended else f"\n{_count(mended, 'fault')} mended.")
 
 
 def _count(number: int, word: str) -> str:

@@ -13,13 +13,13 @@ class Check:
 
     Attributes:
         name: What was checked.
-        status: Whether it is well; a warning stops nothing.
+        status: Whether it is well; a warning stops nothing. What was mended was not, and is now.
         found: What there is.
         remedy: What to do; empty where all is well.
     """
 
     name: str
-    status: Literal["ok", "warn", "fail"]
+    status: Literal["ok", "warn", "fail", "mended"]
     found: str
     remedy: str = ""
 

@@ -48,7 +48,9 @@ def databases(home: Path, patience_s: float = 5) -> Iterator[Check]:
         home: Where they are, if there are any.
         patience_s: How long to wait for a process that writes to one.
     """
-    for name in ("study.db", "mlflow.db"):
+    from automl.engine.store import DATABASE
+
+    for name in (DATABASE, "mlflow.db"):
         path = home / name
         if not path.is_file():
             continue
@@ -62,6 +64,11 @@ def databases(home: Path, patience_s: float = 5) -> Iterator[Check]:
             yield Check(name, "ok", f"whole, {path.stat().st_size / 1e6:.1f} MB")
         elif "locked" in answer:
             yield Check(name, "warn", f"{path} is in use: {answer}", "check again when the search is done")
+        elif "readonly" in answer and path.with_name(f"{name}-journal").exists():
+            # Reading alone cannot do that, and would call whole what is half written.
+            text = f"{path} has a write that was cut off, which is undone when the database is next opened"
+            yield Check(name, "warn", text)
         else:
-            remedy = f"restore a copy, or: mv {path} {path}.damaged   (the trained models are kept apart from it)"
+            mend = "automl doctor STUDY --repair, or " if name == DATABASE else ""
+            remedy = f"{mend}restore a copy, or: mv {path} {path}.damaged   (the models are kept apart from it)"
             yield Check(name, "fail", f"{path} is damaged: {' '.join(answer.split())}", remedy)

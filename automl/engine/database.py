@@ -134,8 +134,26 @@ class Database:
         try:
             return optuna.load_study(study_name=name, storage=storage)
         except KeyError:
-            where = self.home if self.url is None else self
-            raise missing_study(name, optuna.study.get_all_study_names(storage), where) from None
+            where = self if self.url else None
+            raise missing_study(name, optuna.study.get_all_study_names(storage), self.home, where) from None
+        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
+            raise self.error(error) from error
+
+    def names(self) -> list[str]:
+        """Names of the studies it holds.
+
+        Raises:
+            StudyError: The database is damaged.
+            StorageError: It does not answer.
+        """
+        import optuna
+        import sqlalchemy.exc
+
+        if self.url is None and not (self.home / DATABASE).is_file():
+            return []
+        storage = self.open()
+        try:
+            return list(optuna.study.get_all_study_names(storage))
         except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
             raise self.error(error) from error
 

@@ -30,12 +30,17 @@ def held(study: Study) -> Iterator[None]:
     Raises:
         StudyError: Another process holds it; the message says which.
     """
-    with _held_folder(study.folder), _held_in_database(study):
+    with held_folder(study.folder), _held_in_database(study):
         yield
 
 
 @contextlib.contextmanager
-def _held_folder(folder: Path) -> Iterator[None]:
+def held_folder(folder: Path) -> Iterator[None]:
+    """Holds a study by its folder alone, which is made when it is not there.
+
+    Raises:
+        StudyError: Another process holds it; the message says which.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as file:
         try:

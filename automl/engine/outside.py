@@ -86,8 +86,12 @@ def _check_link(path: Path, root: Path) -> None:
 
 
 @contextlib.contextmanager
-def reading(what: str) -> Iterator[None]:
+def reading(what: str, remedy: str = "") -> Iterator[None]:
     """Within the block data is read that somebody else may have written; of whatever shape, it ends in a sentence.
+
+    Args:
+        what: The data, to begin the sentence with.
+        remedy: Another sentence: what to do.
 
     Raises:
         StudyError: The data is not of the shape that the block reads.
@@ -96,4 +100,5 @@ def reading(what: str) -> Iterator[None]:
         yield
     except (UsageError, *MISSHAPEN) as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise StudyError(f"{what} is damaged or was not written by this program ({cause}).") from error
+        text = f"{what} is damaged or was not written by this program ({cause}). {remedy}"
+        raise StudyError(text.rstrip()) from error

@@ -28,6 +28,7 @@ class Record:
         test_score: The task's score on the test split; None until the front was tested, and for models off it.
         step: What the engine asked for; None where a record stands alone.
         price: What the step has cost, as the engine was told.
+        finished_ms: When, in milliseconds since 1970.
     """
 
     spec: TrialSpec
@@ -37,6 +38,7 @@ class Record:
     test_score: float | None = None
     step: Step | None = None
     price: float = 0.0
+    finished_ms: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types, without the test score."""
@@ -48,6 +50,7 @@ class Record:
             "label": self.label,
             "step": vars(self.step),
             "price": self.price,
+            "finished_ms": self.finished_ms,
         }
 
     @classmethod
@@ -60,6 +63,7 @@ class Record:
             label=data["label"],
             step=Step(**data["step"]),
             price=data["price"],
+            finished_ms=data.get("finished_ms", 0),
         )
 
     @property

@@ -6,15 +6,18 @@ import collections
 import contextlib
 import datetime
 import functools
+import time
 from typing import TYPE_CHECKING
 
 from automl.engine.bill import Bill
+from automl.engine.copies import keep_record, keep_study
 from automl.engine.database import Database
 from automl.engine.estimate import estimate
 from automl.engine.going_on import knowing
 from automl.engine.hold import held
 from automl.engine.interrupt import REASON, Wish, polite
 from automl.engine.judge import Judge
+from automl.engine.no_room import no_room
 from automl.engine.record import Record
 from automl.engine.settings import TRIALS
 from automl.engine.store import prepare_home
@@ -78,7 +81,8 @@ class Search:
                 prepare_home(settings.home)
                 study = Study.create(self._plan)
                 study.waiting = lambda cause: self._tell(lambda observer: observer.waiting(cause))
-                with held(study):
+                with no_room(study.name, settings.home), held(study):
+                    keep_study(study)
                     self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
                     try:
                         with (
@@ -121,6 +125,7 @@ class Search:
             # Who stops a search may want to go on with it: what the test says is for its end.
             self._test(study, workers)
         study.keep("stopped", reason)
+        keep_study(study)
         self._tell(lambda observer: observer.finished(study, reason))
 
     def _steps(self, study: Study, engine: Engine, unfinished: list[Step], workers: Workers, most: int) -> str:
@@ -193,7 +198,11 @@ class Search:
         before = self._latest.get(step.trial)
         price = self._judge.price(result, before)
         label = self._labels.pop(step.trial)
-        record = study.add(Record(spec, result, values, label, step=step, price=price), self._beforehand.dimensions)
+        now_ms = int(time.time() * 1000)
+        record = Record(spec, result, values, label, step=step, price=price, finished_ms=now_ms)
+        if not self._plan.recorded:
+            keep_record(study, record, self._beforehand.dimensions)
+        study.add(record, self._beforehand.dimensions)
         if not self._plan.recorded:
             study.tidy(record)
         self._latest[step.trial] = record

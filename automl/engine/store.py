@@ -50,16 +50,20 @@ def database_error(path: str, error: Exception) -> StorageError | StudyError:
     if any(word in cause for word in ("locked", "full", "readonly", "unable to open", "disk I/O")):
         return StorageError(f"The study database {path} cannot be used: {cause}.")
     return StudyError(
-        f"The study database {path} is damaged or not one: {cause}. Move it away and start anew, or restore a copy; "
-        "the trained models in the study folders beside it are still whole."
+        f"The study database {path} is damaged or not one: {cause}. `automl doctor STUDY --repair` makes it again from "
+        "the study folders beside it, whose trained models are still whole."
     )
 
 
-def missing_study(name: str, known: list[str], where: object) -> StudyError:
+def missing_study(name: str, known: list[str], home: Path, where: object = None) -> StudyError:
     """The error for a study that is not there, with the near names."""
+    from automl.engine.copies import remade_by
+
     near = near_names(name, known)
-    if near:
+    if where is None and (home / name / "study.json").is_file():
+        hint = f"Its folder is there, though: `{remade_by(name, home)}` makes the database again."
+    elif near:
         hint = f"Did you mean {' or '.join(map(repr, near))}?"
     else:
         hint = f"It holds: {', '.join(sorted(known))}." if known else "It holds none yet."
-    return StudyError(f"There is no study {name!r} in {where}. {hint}")
+    return StudyError(f"There is no study {name!r} in {where or home}. {hint}")

@@ -8,14 +8,14 @@ import functools
 import json
 import re
 import shutil
-import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from automl.engine import kept as shapes
+from automl.engine.copies import check_not_forgotten, new_optuna_study, optuna_trial, remade_by
 from automl.engine.database import Database
 from automl.engine.outside import check_folder, is_name, reading
 from automl.engine.pick import pick
-from automl.engine.points import distribution, optuna_value
+from automl.engine.points import distribution
 from automl.engine.pricer import Pricer
 from automl.engine.record import Record, find, front, trial_count
 from automl.engine.settings import Settings
@@ -23,7 +23,8 @@ from automl.engine.store import missing_study
 from automl.errors import StudyError, UsageError
 from automl.files import write_json, write_text
 from automl.host import get_host
-from automl.parts import DataSource, DataSpec, Goal, Task
+from automl.parts import DataSource, DataSpec, Goal, Space, Task
+from automl.parts.recorded import RecordedSpace
 from automl.parts.strategy import Step
 from automl.price.tag import PriceTag
 from automl.training.trial import checkpoint_path
@@ -105,10 +106,8 @@ class Study:
             study.check_same(settings)
             return study
         check_folder(settings.home, name)
-        made = optuna.create_study(storage=storage, study_name=name, directions=[goal.direction for goal in plan.goals])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            made.set_metric_names([f"log10_{goal.metric}" if goal.log else goal.metric for goal in plan.goals])
+        check_not_forgotten(name, settings.home)
+        made = new_optuna_study(storage, name, plan.goals)
         kept = {
             "format": FORMAT,
             "settings": settings.model_copy(update={"study": name, "trials": settings.new_trials()}).model_dump(
@@ -265,6 +264,15 @@ class Study:
         """Prices at the rates of this study, on the devices of the catalogue."""
         return Pricer.of(self.settings)
 
+    @functools.cached_property
+    def looked_up(self) -> bool:
+        """Whether its trainings were looked up, so that no step has a folder or a model."""
+        try:
+            return isinstance(get_host().part(Space, self.settings.space), RecordedSpace)
+        except UsageError:
+            # Its plugin is not here, but what a training leaves tells as well.
+            return not any(self.folder.glob("trial-*"))
+
     @property
     def bill(self) -> PriceTag:
         """What the study has cost so far: all trials, failed ones too, and the engine's own work."""
@@ -272,11 +280,16 @@ class Study:
 
     @property
     def in_flight(self) -> list[Step]:
-        """Steps that were begun and, as far as is known, not finished."""
+        """Steps that were begun and, as far as is known, not finished.
+
+        Raises:
+            StudyError: The file that names them is damaged.
+        """
         file = self.folder / IN_FLIGHT
         if not file.is_file():
             return []
-        with reading(f"{file}, which names the steps under way,"):
+        command = remade_by(self.name, self.home)
+        with reading(str(file), f"`{command}` puts it aside, and nothing is lost."):
             return [Step(**shapes.check(shapes.Step, step)) for step in json.loads(file.read_text(encoding="utf-8"))]
 
     def keep_in_flight(self, steps: Sequence[Step]) -> None:
@@ -319,26 +332,16 @@ class Study:
             record: The step.
             dimensions: What was searched.
         """
-        import optuna
-
-        assert record.step is not None
-        states = optuna.trial.TrialState
-        pairs = zip(self.goals, record.values or (), strict=record.values is not None)
-        entry = record.to_json()
-        trial = optuna.trial.create_trial(
-            state=states.FAIL if record.values is None else states.COMPLETE,
-            values=[optuna_value(goal, value) for goal, value in pairs] if record.values else None,
-            params=record.step.point,
-            distributions={dimension.name: distribution(dimension) for dimension in dimensions},
-            user_attrs={"automl": entry},
-        )
+        searched = {dimension.name: distribution(dimension) for dimension in dimensions}
+        trial = optuna_trial(record, self.goals, searched)
+        step = trial.user_attrs["automl"]["step"]
         tries = 0
 
         def write() -> None:
             nonlocal tries
             tries += 1
             # A connection that was lost may have been lost after the database took the step in.
-            if tries == 1 or not self._holds(entry["step"]):
+            if tries == 1 or not self._holds(step):
                 self.optuna.add_trial(trial)
 
         self._patiently(write)

@@ -27,6 +27,7 @@ def write(
     params: Mapping[str, str] | None = None,
     metrics: Sequence[tuple[str, float, int]] = (),
     tags: Mapping[str, str] | None = None,
+    at_ms: int | None = None,
 ) -> None:
     """Adds to a run, in one call where it fits.
 
@@ -36,11 +37,13 @@ def write(
         params: Texts by name; MLflow lets none be changed later.
         metrics: Name, value and step of each point.
         tags: Texts by name.
+        at_ms: Time of the metrics, in milliseconds since 1970; now when left out. MLflow keeps a point that has the
+            same time, step and value once, so that a call may be made again.
     """
     from mlflow.entities import Metric, Param, RunTag
 
-    now_ms = int(time.time() * 1000)
-    rows = [Metric(clean(name), value, now_ms, step) for name, value, step in metrics]
+    at_ms = int(time.time() * 1000) if at_ms is None else at_ms
+    rows = [Metric(clean(name), value, at_ms, step) for name, value, step in metrics]
     texts = [Param(clean(name), value[:LONGEST_PARAM]) for name, value in (params or {}).items()]
     labels = [RunTag(clean(name), value[:LONGEST_TAG]) for name, value in (tags or {}).items()]
     while rows or texts or labels:

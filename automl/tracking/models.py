@@ -40,6 +40,11 @@ def log_model(client: MlflowClient, run: Run, model: torch.nn.Module, example: n
         path = Path(folder) / NAME
         described = Model(run_id=run.info.run_id)
         _save(path, described, model, example)
+        for begun in client.search_logged_models(
+            [run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
+        ):
+            # Of an earlier try, which was cut off: the run would know it if it were whole.
+            client.delete_logged_model(begun.model_id)
         # Only now, so that a model that cannot be exported leaves no entry without content.
         logged = client.create_logged_model(
             run.info.experiment_id,

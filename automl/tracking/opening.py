@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 PARENT = "mlflow.parentRunId"
+KEY = "automl.study"
+"""Tag that finds a study's run again: a later sitting, another machine, or the same after an answer that was lost."""
+
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow's own would hold the search up for minutes when a server is down."""
 
@@ -98,20 +102,10 @@ def find_children(client: MlflowClient, experiment: str, parent: str) -> dict[st
     return found
 
 
-def is_there(client: MlflowClient, run: str, artifacts: str | None = None) -> bool:
-    """Whether the run exists, was not deleted, and has its artifacts where they should be."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        info = client.get_run(run).info
-        return str(info.lifecycle_stage) == "active" and (
-            artifacts is None or within(str(info.artifact_uri), artifacts)
-        )
-    except MlflowException as error:
-        # A server that does not answer is no proof that the run is gone.
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return False
+def find_parent(client: MlflowClient, experiment: str, key: str, artifacts: str | None = None) -> Run | None:
+    """The run of the study that has this key, not deleted, and with its artifacts where they should be."""
+    found = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")
+    return next((run for run in found if artifacts is None or within(str(run.info.artifact_uri), artifacts)), None)
 
 
 def own(tags: Mapping[str, str]) -> dict[str, str]:

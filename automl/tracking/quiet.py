@@ -10,6 +10,8 @@ DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Whatever MLflow logs as an error it raises as well; its tracebacks would tear the live table.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    # It would stand in the midst of what --json prints.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 

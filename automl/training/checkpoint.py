@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from automl.errors import TrialError
 from automl.training.trial import checkpoint_path
+from automl.training.whole import checkpoint_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,13 +31,15 @@ def found(folder: Path | None, spec: TrialSpec) -> Path | None:
     """The checkpoint that a step goes on from; None when it begins from scratch.
 
     Raises:
-        TrialError: There is none where there must be one.
+        TrialError: There is none where there must be one, or it is damaged.
     """
     if not spec.from_rung:
         return None
     path = None if folder is None else checkpoint_path(folder, spec.from_rung)
     if path is None or not path.is_file():
         raise TrialError(f"there is no checkpoint after {spec.from_rung} epochs to go on from ({path})")
+    if damage := checkpoint_damage(path):
+        raise TrialError(f"the checkpoint {path} is damaged: {damage}")
     return path
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import TrialError
-from automl.files import write_bytes, write_json
+from automl.files import NO_ROOM, write_bytes, write_json
 from automl.host import get_host
 from automl.parts import Space, Task
 from automl.parts.recorded import RecordedSpace
@@ -55,7 +55,7 @@ def run_trial(
 
     Raises:
         KeyboardInterrupt: The user stopped it; nothing but ``spec.json`` is left.
-        OSError: The folder cannot be written.
+        OSError: The folder cannot be written, or there is no room for what the training writes.
     """
     space = get_host().part(Space, spec.space)
     if isinstance(space, RecordedSpace):
@@ -71,6 +71,9 @@ def run_trial(
         try:
             module = run.fit()
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                # No fault of the candidate's, nor would the next one fare better.
+                raise
             _logger.debug("trial %d failed", spec.number, exc_info=True)
             result = run.failure(f"{type(error).__name__}: {error}")
         else:
@@ -164,10 +167,15 @@ class _Run:
         datamodule = build_datamodule(spec)
         resume = Resume(spec, diary, checkpoint.Randomness(datamodule))
         trainer = make_trainer(spec, [diary, UnbiasedRunningAverages(), resume])
-        start = checkpoint.found(self._checkpoints, spec)
-        if start is not None:
-            self._paid = resume.read(start)
-            self._before = _Counts(diary.trained_examples, diary.steps, diary.validated_examples)
+        try:
+            start = checkpoint.found(self._checkpoints, spec)
+            if start is not None:
+                self._paid = resume.read(start)
+                self._before = _Counts(diary.trained_examples, diary.steps, diary.validated_examples)
+        except TrialError as error:
+            # The same spec gives the same model: what was lost is paid for once more, and nothing else.
+            _logger.warning("trial %d is trained from scratch: %s", spec.number, error)
+            start = None
         try:
             trainer.fit(module, datamodule=datamodule, ckpt_path=start, weights_only=True)
         except SystemExit:

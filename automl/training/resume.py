@@ -61,10 +61,11 @@ class Resume(Callback):
         try:
             whole = torch.load(path, map_location="cpu", weights_only=True)
             kept = whole["callbacks"][self.state_key]
+            paid = PriceTag.from_json(json.loads(kept["paid"]))
         except Exception as error:
             raise TrialError(f"the checkpoint {path} is damaged: {type(error).__name__}: {error}") from error
         if kept["spec"] != self._identity:
             raise TrialError(f"the checkpoint {path} is of another candidate")
         self._diary.go_on(kept["counts"])
         self._randomness.restore(kept["randomness"])
-        return PriceTag.from_json(json.loads(kept["paid"]))
+        return paid

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 import automl
+from automl.doctor.study import examine_study
 from automl.engine import database as databases
 from automl.engine.database import Database
 from automl.engine.hold import held
@@ -156,3 +157,13 @@ def test_a_password_is_kept_nowhere(toys, tmp_path):
     shown = Settings(space="toy", storage="postgresql://me:secret@host/x").to_yaml()
     assert "secret" not in shown
     assert str(Database(tmp_path, "postgresql://me:secret@host/x")) == "postgresql://me:***@host/x"
+
+
+def test_doctor_reads_a_study_on_a_server(toys, server, tmp_path):
+    study = search(tmp_path, study="well", storage=server.url)
+    assert {check.status for check in examine_study(tmp_path, "well", storage=server.url)} == {"ok"}
+    (study.step_folder(study.records[0].spec) / "spec.json").write_text("{")
+    mended = list(examine_study(tmp_path, "well", storage=server.url, repair=True))
+    assert [check.status for check in mended].count("mended") == 1
+    with pytest.raises(StudyError, match="There is no study"):
+        list(examine_study(tmp_path, "ill", storage=server.url))

@@ -21,7 +21,8 @@ def test_a_file_with_every_option(tmp_path):
         "tracking_uri": "off", "goal": ["accuracy:max"], "country": "DEU", "carbon_g_per_kwh": 381.0,
         "usd_per_kwh": 0.3, "usd_per_hour": 1.5, "time": "10m", "budget": ["5Wh", "2USD"], "strategy": "toy-random",
         "rungs": "1,2", "max_params": "5M", "max_flops": "1G", "max_latency": "20ms@t4", "max_model_size": "10MB",
-        "storage": "postgresql://me@host/automl", "jobs": 2, "executor": "process", "trial_timeout": "5m", "trial_memory": "2GB",
+        "storage": "postgresql://me@host/automl",
+        "jobs": 2, "executor": "process", "trial_timeout": "5m", "trial_memory": "2GB",
     }  # fmt: skip
     assert set(values) == set(option_names())
     path.write_text(yaml.safe_dump(values))

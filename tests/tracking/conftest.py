@@ -12,7 +12,7 @@ OTHER = """
 import sys
 from automl.tracking.tracker import Tracker
 tracker = Tracker(*sys.argv[1:])
-assert tracker.start(None, "other", {}, {}), tracker.problem
+tracker.start("other", "other", {}, {})
 tracker.end("FINISHED")
 tracker.close()
 assert tracker.problem is None, tracker.problem
@@ -26,7 +26,7 @@ def first_opening(tmp_path_factory):
     place = f"sqlite:///{home}/mlflow.db", (home / "artifacts").as_uri(), "empty"
     with subprocess.Popen([sys.executable, "-c", OTHER, *place], stderr=subprocess.PIPE, text=True) as other:
         tracker = Tracker(*place)
-        tracker.start(None, "empty", {}, {})
+        tracker.start("empty", "empty", {}, {})
         tracker.end("FINISHED")
         tracker.close()
         errors = other.communicate(timeout=120)[1]

@@ -35,10 +35,12 @@ class Undecided(torch.nn.Module):
 @pytest.fixture
 def tracker(home):
     tracker = Tracker(f"sqlite:///{home}/mlflow.db", (home / "artifacts").as_uri(), "toy")
-    assert tracker.start(None, "s", {}, {}), tracker.problem
+    tracker.start("s", "s", {}, {})
     for number in (0, 1):
         metrics = [("accuracy", 0.9, 0), ("val_accuracy", 0.8, 1), ("val_accuracy", 0.9, 2)]
-        tracker.child(str(number), params={"width": "8"}, metrics=metrics, tags={}, failed=False, seconds=5)
+        tracker.child(
+            str(number), params={"width": "8"}, metrics=metrics, tags={}, failed=False, seconds=5, ended_ms=6000
+        )
     yield tracker
     tracker.close()
 
@@ -64,7 +66,7 @@ def test_a_model_loads_in_both_flavours_and_predicts_the_same(tracker, client, r
     import mlflow.pytorch
 
     model = Convolutions().eval()
-    tracker.model("0", model, example)
+    tracker.model("0", lambda: (model, example))
     tracker.close()
     assert tracker.problem is None
     run = runs_of(client)[1][0]
@@ -84,7 +86,7 @@ def test_a_model_loads_in_both_flavours_and_predicts_the_same(tracker, client, r
 
 
 def test_it_is_the_runs_and_carries_its_figures(tracker, client, runs_of, example):
-    tracker.model("0", Convolutions().eval(), example)
+    tracker.model("0", lambda: (Convolutions().eval(), example))
     tracker.close()
     run = runs_of(client)[1][0]
     [output] = run.outputs.model_outputs
@@ -97,7 +99,7 @@ def test_it_is_the_runs_and_carries_its_figures(tracker, client, runs_of, exampl
 
 
 def test_the_file_holds_no_pickle(tracker, client, runs_of, example, home):
-    tracker.model("0", Convolutions().eval(), example)
+    tracker.model("0", lambda: (Convolutions().eval(), example))
     tracker.close()
     files = {path.name for path in (home / "artifacts" / "models").rglob("*") if path.is_file()}
     assert {"MLmodel", "model.pt2", "input_example.json", "requirements.txt"} <= files
@@ -106,7 +108,7 @@ def test_the_file_holds_no_pickle(tracker, client, runs_of, example, home):
 
 def test_the_trial_has_ended_when_it_had(tracker, client, runs_of, example):
     tracker.update_child("0", tags={"seen": "yes"})
-    tracker.model("0", Convolutions().eval(), example)
+    tracker.model("0", lambda: (Convolutions().eval(), example))
     tracker.close()
     children = runs_of(client)[1]
     for run in children.values():
@@ -116,15 +118,15 @@ def test_the_trial_has_ended_when_it_had(tracker, client, runs_of, example):
 
 def test_one_model_is_enough(tracker, client, runs_of, example):
     for _ in range(2):
-        tracker.model("0", Convolutions().eval(), example)
+        tracker.model("0", lambda: (Convolutions().eval(), example))
     tracker.close()
     assert tracker.problem is None
     assert len(runs_of(client)[1][0].outputs.model_outputs) == 1
 
 
 def test_a_model_that_cannot_be_exported_is_told_and_the_rest_goes_on(tracker, client, runs_of, example):
-    tracker.model("0", Undecided().eval(), example)
-    tracker.model("1", Convolutions().eval(), example)
+    tracker.model("0", lambda: (Undecided().eval(), example))
+    tracker.model("1", lambda: (Convolutions().eval(), example))
     tracker.end("FINISHED")
     tracker.close()
     assert "model of trial 0 is not in MLflow" in tracker.problem
@@ -140,7 +142,7 @@ def test_the_processs_own_store_is_left_alone(tracker, example):
     import mlflow
 
     before = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI"), mlflow.active_run()
-    tracker.model("0", Convolutions().eval(), example)
+    tracker.model("0", lambda: (Convolutions().eval(), example))
     tracker.close()
     assert "mlflow.pytorch" in sys.modules
     assert (mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI"), mlflow.active_run()) == before

@@ -196,17 +196,31 @@ def test_another_process_goes_on_alike(tmp_path):
     assert weights(tmp_path / "last") == weights(tmp_path / "whole")
 
 
-def test_a_missing_damaged_or_foreign_checkpoint_is_a_failure_and_no_new_start(tmp_path):
+def test_without_a_whole_checkpoint_of_its_own_a_step_begins_from_scratch_to_the_same_model(tmp_path, caplog):
     first, second, _ = steps(spec_of("toy"))
-    assert "no checkpoint" in run_trial(second, tmp_path / "3", checkpoints=tmp_path / "kept").cause
     run_trial(first, tmp_path / "1", checkpoints=tmp_path / "kept")
-    other = dataclasses.replace(second, seed=6)
-    assert "another candidate" in run_trial(other, tmp_path / "3", checkpoints=tmp_path / "kept").cause
     file = checkpoint_path(tmp_path / "kept", 1)
-    file.write_bytes(file.read_bytes()[:100])
-    result = run_trial(second, tmp_path / "3", checkpoints=tmp_path / "kept")
-    assert "damaged" in result.cause
-    assert result.status == "failed"
+    whole = file.read_bytes()
+    right = run_trial(second, tmp_path / "right", checkpoints=tmp_path / "kept")
+    flipped = bytearray(whole)
+    # In the numbers themselves, where torch.load sees nothing.
+    flipped[len(whole) // 2] ^= 0xFF
+    other = run_trial(dataclasses.replace(first, seed=6), tmp_path / "other", checkpoints=tmp_path / "foreign")
+    assert not other.cause
+    foreign = checkpoint_path(tmp_path / "foreign", 1).read_bytes()
+    cases = [(None, "no checkpoint"), (whole[:100], "damaged"), (b"", "damaged"), (bytes(flipped), "damaged")]
+    for number, (content, word) in enumerate([*cases, (foreign, "another candidate")]):
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        caplog.clear()
+        result = run_trial(second, tmp_path / f"again-{number}", checkpoints=tmp_path / "kept")
+        assert word in caplog.text
+        assert (result.cause, result.score, result.history) == ("", right.score, right.history)
+        assert weights(tmp_path / f"again-{number}") == weights(tmp_path / "right")
+        # What was lost is paid for again, and on the bill.
+        assert result.spent["flops"].value > right.spent["flops"].value
+        assert result.training["flops"].value == right.training["flops"].value
 
 
 def test_a_step_that_was_cut_off_is_done_again(tmp_path):

@@ -297,3 +297,20 @@ def test_a_candidate_that_was_never_recorded_leaves_the_bill_as_it_is(tmp_path):
     )
     assert sorted(record.result.status for record in study.records) == ["complete"] * 3 + ["failed"]
     assert study.bill["wall_s"].value == 7.0
+
+
+def test_a_recorded_study_whose_database_is_gone_is_looked_up_again(tmp_path):
+    from automl.doctor.study import examine_study
+
+    (tmp_path / "runs.csv").write_text("width,depth,val,seconds\n8,1,0.5,1\n8,2,0.6,2\n16,1,0.7,4\n16,2,0.8,8\n")
+    source = f"table:{tmp_path / 'runs.csv'}?config=width,depth&score=val&training_wall_s=seconds"
+    settings = {"data": source, "goals": ("val:max", "training_wall_s:min"), "trials": 4, "tracking_uri": "off"}
+    settings |= {"home": tmp_path, "study": "s"}
+    study = automl.search("recorded", **settings)
+    (check,) = [check for check in examine_study(tmp_path, "s") if check.name == "study s"]
+    assert "looked up and not trained" in check.found
+    (tmp_path / "study.db").unlink()
+    assert [check.status for check in examine_study(tmp_path, "s", repair=True)] == ["mended", "ok"]
+    assert automl.open_study("s", tmp_path).records == []
+    again = automl.search("recorded", **settings)
+    assert [record.to_json() for record in again.records] == [record.to_json() for record in study.records]
