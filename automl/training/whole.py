@@ -31,7 +31,7 @@ def weights_damage(path: Path) -> str:
         return "missing"
     except OSError as error:
         return f"unreadable: {error.strerror}"
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return "no file of weights any more"
     return "" if size == wanted else f"torn: {size} bytes of {wanted}"
 

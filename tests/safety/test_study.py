@@ -37,7 +37,7 @@ class TestNames:
 
     def test_what_the_database_calls_itself_is_not_printed_raw(self, spoil, refused):
         spoil("UPDATE studies SET study_name = ?", "\x1b]0;owned\x07")
-        text = refused(3, "front", "s")
+        text = refused(3, "front", "other")
         assert "\x1b" not in text
         assert "\\x1b]0;owned\\x07" in text
 

@@ -15,19 +15,18 @@ def store(tmp_path):
     """A store with one experiment and one run."""
     home = tmp_path / "home"
     home.mkdir()
-    run = follow(home, None).parent
+    run = follow(home).parent
     assert run
     return home, run
 
 
-def follow(home, run):
+def follow(home):
     tracker = Tracker(f"sqlite:///{home}/mlflow.db", (home / "artifacts").as_uri(), "digits")
-    tracker.start(run, "s", {}, {"study": "s"})
-    if tracker.parent:
-        (home / "front").mkdir(exist_ok=True)
-        (home / "front" / "front.csv").write_text("trial\n")
-        tracker.upload(home / "front")
-        tracker.end("FINISHED")
+    tracker.start("s 2026", "s", {}, {"study": "s"})
+    (home / "front").mkdir(exist_ok=True)
+    (home / "front" / "front.csv").write_text("trial\n")
+    tracker.upload(home / "front")
+    tracker.end("FINISHED")
     tracker.close()
     return tracker
 
@@ -55,9 +54,9 @@ def test_artifacts_elsewhere(store, tmp_path, elsewhere):
     (home / "artifacts" / "link").symlink_to(victim)
     place = elsewhere.format(victim=victim, home=home.as_uri())
     spoil(home, "UPDATE runs SET artifact_uri = ?", f"{place}/x")
-    again = follow(home, run)
+    again = follow(home)
     assert again.problem is None
     assert again.parent != run
     spoil(home, "UPDATE experiments SET artifact_location = ? WHERE name = 'digits'", place)
-    assert "outside the home" in follow(home, again.parent).problem
+    assert "outside the home" in follow(home).problem
     assert list(victim.iterdir()) == []
