@@ -22,6 +22,7 @@ killed goes on from its checkpoint; nothing that was finished is done again.
 @click.option("--budget", multiple=True, metavar="AMOUNT", help="What the whole study may cost. May be repeated.")
 @click.option("--jobs", type=click.IntRange(1, 4096), help="Trials at a time.")
 @click.option("--executor", help="Where trials run.")
+@click.option("--address", help="Address of a running cluster.")
 @home_option
 @json_option
 def command(study: str, home: Path, as_json: bool, **given: Any) -> None:
@@ -32,8 +33,11 @@ def command(study: str, home: Path, as_json: bool, **given: Any) -> None:
 
     opened = api.open_study(study, home)
     changed = {name: value for name, value in given.items() if value}
-    if "jobs" in changed and "executor" not in changed:
+    if "jobs" in changed and "executor" not in changed and not changed.get("address", opened.settings.address):
         # The executor that was chosen for other jobs is no wish of the user.
         changed["executor"] = None
+    if changed.get("executor") not in {None, opened.settings.executor} and "address" not in changed:
+        # Another executor has another cluster, if any.
+        changed["address"] = None
     kept = opened.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
     run_and_show(Settings.checked({**kept, **changed, "study": study, "home": home}), as_json=as_json)

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, ClassVar
 
 from automl.parts.executor import Executor, Job, OnEpoch, Resources, Workers
+from automl.price.tag import PriceTag
 
 if TYPE_CHECKING:
     from automl.training.trial import TrialResult
@@ -28,6 +29,7 @@ class SerialWorkers:
     """The one worker there is, which works while it is waited for."""
 
     slots = 1
+    elsewhere = PriceTag()
 
     def __init__(self) -> None:
         self._job: Job | None = None

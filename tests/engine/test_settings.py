@@ -22,6 +22,7 @@ def test_a_file_with_every_option(tmp_path):
         "usd_per_kwh": 0.3, "usd_per_hour": 1.5, "time": "10m", "budget": ["5Wh", "2USD"], "strategy": "toy-random",
         "rungs": "1,2", "max_params": "5M", "max_flops": "1G", "max_latency": "20ms@t4", "max_model_size": "10MB",
         "jobs": 2, "executor": "process", "trial_timeout": "5m", "trial_memory": "2GB",
+        "address": "auto",
     }  # fmt: skip
     assert set(values) == set(option_names())
     path.write_text(yaml.safe_dump(values))
