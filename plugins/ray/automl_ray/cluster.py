@@ -7,11 +7,14 @@ import importlib.util
 import logging
 import math
 import os
+import socket
 import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
 import ray
 import ray.exceptions
+import ray.util.client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from automl.engine.resolve import cores
@@ -33,6 +36,12 @@ PASSED_ON = ("AUTOML_", "OMP_", "MKL_", "OPENBLAS_")
 PROBE_S = 60.0
 """A node that does not even answer within this time counts as dead."""
 
+CHECK_S = 5.0
+"""How often it is looked whether the cluster is there."""
+
+GONE_S = 30.0
+"""How long its head may be away, as when it is started anew."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -41,12 +50,16 @@ class Cluster:
 
     Args:
         resources: Steps at a time, what each may take, and where the cluster is.
+
+    Attributes:
+        joined: Whether it is there without us, and is to be left as it was.
     """
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._held = contextlib.ExitStack()
         self._connected = False
+        self.joined = True
 
     def connect(self, threads: int) -> None:
         """Starts or joins it unless that is done; a session of Ray that this process has is taken as it is.
@@ -62,6 +75,7 @@ class Cluster:
         address = self._resources.address
         if not ray.is_initialized():
             self._held.enter_context(_quiet())
+            self.joined = address is not None
             try:
                 self._start(threads) if address is None else self._join(address)
             except (Exception, SystemExit) as error:
@@ -75,6 +89,7 @@ class Cluster:
         gpus = ray.cluster_resources().get("GPU", 0.0)
         self._gpu_share = gpu_share(gpus, self._resources.jobs)
         self._connected = True
+        self._checked = self._heard = time.monotonic()
 
     def _start(self, threads: int) -> None:
         jobs, memory = self._resources.jobs, self._resources.memory_bytes
@@ -96,6 +111,29 @@ class Cluster:
     @staticmethod
     def _join(address: str) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+
+    def check(self) -> None:
+        """Looks now and then whether this process still belongs to a cluster.
+
+        Ray does not say so itself: where the node of the search is gone, it waits for ever; where the head is gone, it
+        ends this process after a minute.
+
+        Raises:
+            ConnectionError: It does not.
+        """
+        now = time.monotonic()
+        # Ray's client raises ConnectionError by itself.
+        if now - self._checked < CHECK_S or ray.util.client.ray.is_connected():
+            return
+        self._checked = now
+        if not _answers(ray.get_runtime_context().gcs_address):
+            if now - self._heard > GONE_S:
+                raise ConnectionError("its head does not answer")
+            return
+        self._heard = now
+        here = ray.get_runtime_context().get_node_id()
+        if not any(node["Alive"] for node in ray.nodes() if node["NodeID"] == here):
+            raise ConnectionError("the node of the search has died")
 
     def demand(self, threads: int) -> dict[str, float]:
         """What a task needs to itself, by Ray's names of resources."""
@@ -146,6 +184,15 @@ def gpu_share(gpus: float, jobs: int) -> float:
         return 0.0
     # A part is of one GPU, never of two; Ray counts in ten-thousandths.
     return math.floor(10_000 / math.ceil(jobs / int(gpus))) / 10_000
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CHECK_S).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import ray
 import ray.exceptions
 
 import automl
-from automl.errors import TrialError, UsageError
+from automl.errors import TrialError
 from automl.parts import Job
 from automl.price.tag import PriceTag
 from automl_ray import worker
@@ -58,6 +58,7 @@ class RayWorkers:
         self._apart = apart
         self._patience_s = patience_s
         self._carries = False
+        self._gone = ""
         self._tasks: dict[int, Task] = {}
         self._next = 0
         self._mailbox: Any = None
@@ -123,14 +124,11 @@ class RayWorkers:
 
     # --- handing over --------------------------------------------------------------------------------------------
     def _submit(self, task: Task) -> None:
-        try:
-            self._cluster.connect(task.job.spec.threads)
-        except UsageError as error:
-            if not self._next:
-                raise
-            # It was there, and is gone.
-            self._ended.append((task, None, str(error)))
+        if self._gone:
+            # To look for it again takes Ray minutes; five steps that end so end the search, which can be resumed.
+            self._ended.append((task, None, self._gone))
             return
+        self._cluster.connect(task.job.spec.threads)
         task.number, self._next = self._next, self._next + 1
         task.asked = time.monotonic()
         self._tasks[task.number] = task
@@ -181,11 +179,14 @@ class RayWorkers:
             self._tasks.clear()
             self._mailbox = self._letters = None
             self._cluster.close()
-            return [(task, None, f"the Ray cluster is gone ({cause_of(error)})") for task in tasks]
+            cause = f"the Ray cluster is gone: {error}"
+            self._gone = cause if self._cluster.joined else ""
+            return [(task, None, cause) for task in tasks]
 
     def _news(self, on_epoch: OnEpoch | None) -> list[Ended]:
         if self._letters is None:
             self._letters = self._mailbox.take.remote()
+        self._cluster.check()
         by_ref = {task.ref: task for task in self._tasks.values()}
         ready, _ = ray.wait([self._letters, *by_ref], num_returns=1, timeout=POLL_S)
         if self._letters in ready:

@@ -177,6 +177,17 @@ def test_a_step_no_node_can_hold(more, tmp_path):
     assert "no node of the Ray cluster has what a trial needs (4096 CPU)" in made(more(patience_s=0), wide)[0].cause
 
 
+def test_a_cluster_that_is_gone(more, tmp_path, monkeypatch):
+    workers = more()
+
+    def gone():
+        raise ConnectionError("its head does not answer")
+
+    monkeypatch.setattr(workers._cluster, "check", gone)
+    causes = {made(workers, job(tmp_path, number))[number].cause for number in range(3)}
+    assert causes == {"the Ray cluster is gone: its head does not answer"}
+
+
 def test_another_version_on_the_node(more, tmp_path, monkeypatch):
     monkeypatch.setattr(automl, "__version__", "99")
     assert "the search is of 99; install the same" in made(more(), job(tmp_path))[0].cause
