@@ -81,7 +81,9 @@ class Nodes:
 
     def remove_one(self, draw: random.Random) -> None:
         """Ends a node with all that is on it, and adds another."""
-        self._cluster.remove_node(draw.choice(self._cluster.worker_nodes), allow_graceful=False)
+        self._cluster.remove_node(
+            draw.choice(sorted(self._cluster.worker_nodes, key=lambda node: node.node_id)), allow_graceful=False
+        )
         self._cluster.add_node(num_cpus=1)
 
     def end(self) -> None:
