@@ -22,6 +22,9 @@ KEEP_EVERY_S = 10.0
 
 COUNTED = ("flops", "moved_bytes")
 
+WORKED = ("cpu_s", "energy_wh")
+"""What workers spend wherever they are; seconds by the clock pass for all of them at once."""
+
 
 class Bill:
     """Adds up one sitting of a study, on top of what earlier ones have cost.
@@ -31,12 +34,20 @@ class Bill:
 
     Where trainings are looked up nothing is metered: the bill says what they did cost when they were recorded.
 
+    What workers spend on other machines no meter here sees: it is added as they tell it. Who cannot tell the energy
+    leaves it unknown.
+
     Args:
         study: Where the bill is kept.
         meter: Open since the sitting began; None where trainings are looked up.
         tariff: Turns energy into carbon and money.
         clock: Returns seconds.
+
+    Attributes:
+        elsewhere: Returns what workers have spent on other machines in this sitting.
     """
+
+    elsewhere: Callable[[], PriceTag] = PriceTag
 
     def __init__(
         self, study: Study, meter: Meter | None, tariff: Tariff, clock: Callable[[], float] = time.monotonic
@@ -56,8 +67,16 @@ class Bill:
         """What the study has cost until now, all its sittings together."""
         parts = [*([] if self._done is None else [self._done]), *self._running.values()]
         sitting = PriceTag.total(parts) if parts else PriceTag()
-        sitting = self._tariff.price(sitting if self._meter is None else sitting | self._meter.tag())
+        sitting = self._tariff.price(sitting | self._metered())
         return (self._before + sitting) if self._before and sitting else self._before or sitting
+
+    def _metered(self) -> PriceTag:
+        if self._meter is None:
+            return PriceTag()
+        here, there = self._meter.tag(), self.elsewhere()
+        if not there:
+            return here
+        return here.only(name for name in here if name not in WORKED) | (here.only(WORKED) + there.only(WORKED))
 
     def over(self, budget: Budget) -> str:
         """Which limit of the budget is reached, in words; empty while there is room in all of them."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from automl.errors import TrialError
 from automl.parts.executor import Executor, Job, OnEpoch, Resources, Workers
+from automl.price.tag import PriceTag
 
 if TYPE_CHECKING:
     from automl.training.trial import TrialResult, TrialSpec
@@ -29,6 +30,7 @@ class SerialWorkers:
     """The one worker there is, which works while it is waited for."""
 
     slots = 1
+    elsewhere = PriceTag()
 
     def __init__(self) -> None:
         self._job: Job | None = None

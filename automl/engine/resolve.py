@@ -96,6 +96,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     strategy = host.part(Strategy, settings.strategy) if settings.strategy else host.preferred(Strategy)
     rungs = _rungs(settings, space, data)
     executor = _executor(host, settings, space)
+    _check_address(host, settings, executor)
     chosen = settings.model_copy(
         update={
             "objective": None if settings.goals else objective.name,
@@ -131,6 +132,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             jobs=settings.jobs,
             timeout_s=parse_time_s(settings.trial_timeout) if settings.trial_timeout else None,
             memory_bytes=parse_size(settings.trial_memory) if settings.trial_memory else None,
+            address=settings.address,
         ),
     )
 
@@ -153,6 +155,13 @@ def _executor(host: Host, settings: Settings, space: Space) -> Executor:
     if isinstance(chosen, Serial) and bounded:
         raise UsageError("A trial in the process of the search itself cannot be held to a time or a memory.")
     return chosen
+
+
+def _check_address(host: Host, settings: Settings, executor: Executor) -> None:
+    if settings.address and not executor.takes_address:
+        able = [f"--executor {part.name}" for part in host.parts(Executor) if part.takes_address]
+        hint = f"take {' or '.join(able)}" if able else "no executor that is installed does"
+        raise UsageError(f"The executor {executor.name!r} joins no cluster, so there is no --address for it: {hint}.")
 
 
 def _can(executor: Executor, jobs: int) -> bool:

@@ -89,6 +89,7 @@ class Search:
                             contextlib.closing(self._plan.executor.start(self._plan.resources)) as workers,
                             polite(lambda: self._tell(lambda observer: observer.stopping())) as self._wish,
                         ):
+                            self._bill.elsewhere = lambda: workers.elsewhere
                             self._run(study, workers)
                     except KeyboardInterrupt:
                         # What the trial that was cut off has cost is spent all the same.

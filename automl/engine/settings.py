@@ -106,6 +106,11 @@ class Settings(pydantic.BaseModel):
     executor: str | None = pydantic.Field(
         None, description="Where trials run (see `automl plugins`); this process, or others when --jobs is above 1."
     )
+    address: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        description="Address of a running cluster, such as ray://head:10001 or auto; the executor's own when left out.",
+    )
     trial_timeout: str | None = pydantic.Field(
         None, description="Longest time a step of a trial may take, such as 90s or 10m; what takes longer has failed."
     )

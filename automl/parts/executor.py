@@ -42,21 +42,33 @@ class Resources:
         jobs: Steps at a time.
         timeout_s: Seconds a step may take; None for as long as it likes.
         memory_bytes: Resident memory a step may take; None for as much as there is.
+        address: Where a cluster runs that the workers are to be of; None for the executor's own.
     """
 
     jobs: int = 1
     timeout_s: float | None = None
     memory_bytes: float | None = None
+    address: str | None = None
 
 
 class Workers(Protocol):
-    """Running workers, used from one thread. Those that are processes register themselves by `automl.price.cpu`.
+    """Running workers, used from one thread.
+
+    What they spend is billed once: children of this process register themselves by `automl.price.cpu.working`, other
+    processes of this machine tell of their CPU time by `automl.price.cpu.add`, other machines by `elsewhere`.
 
     Attributes:
         slots: Steps that may be under way at a time.
     """
 
     slots: int
+
+    @property
+    def elsewhere(self) -> PriceTag:
+        """What they have spent on other machines until now, which no meter of this process sees.
+
+        ``cpu_s`` and ``energy_wh``, as far as they are known; empty where there is nothing of the kind.
+        """
 
     def submit(self, job: Job) -> None:
         """Takes a step; there is a free slot."""
@@ -93,10 +105,12 @@ class Executor(Part, abc.ABC):
 
     Attributes:
         most_jobs: Steps it can make at a time; None for any number.
+        takes_address: Whether its workers may be those of a running cluster.
     """
 
     kind: ClassVar[str] = "executor"
     most_jobs: ClassVar[int | None] = None
+    takes_address: ClassVar[bool] = False
 
     @abc.abstractmethod
     def start(self, resources: Resources) -> Workers:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 HOW = "CPU time of this process and of its children, all threads"
 
 _servers: set[int] = set()
+_added: list[float] = []
 
 
 def cpu_s() -> float:
@@ -19,7 +20,12 @@ def cpu_s() -> float:
     times = os.times()
     total = times.user + times.system + times.children_user + times.children_system
     # The kernel adds a child's time to its parent's when it has ended, not before.
-    return total + sum(map(_tree_s, _servers))
+    return total + sum(map(_tree_s, _servers)) + sum(_added)
+
+
+def add(seconds: float) -> None:
+    """Counts what a process of this machine that is no child of this one tells to have worked for it."""
+    _added[:] = [sum(_added) + seconds]
 
 
 @contextlib.contextmanager

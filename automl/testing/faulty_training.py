@@ -6,9 +6,11 @@ import ctypes
 import os
 import signal
 import time
+from pathlib import Path
 
 import torch
 
+from automl.testing.faulty import ONCE
 from automl.testing.toy_training import perceptron
 
 HOARD_BYTES = 1 << 26
@@ -46,10 +48,18 @@ class Faulty(torch.nn.Module):
             os.kill(os.getpid(), signal.SIGKILL)
         if self._fault == "exit":
             os._exit(3)
-        while self._fault == "hang":
+        while self._fault == "hang" or (self._fault == "once" and _is_first()):
             time.sleep(60)
         hoard = []
         while self._fault == "hoard":
             hoard.append(b"\1" * HOARD_BYTES)
             time.sleep(0.01)
         return float("nan") if self._fault == "nan" else 1.0
+
+
+def _is_first() -> bool:
+    try:
+        Path(os.environ[ONCE]).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

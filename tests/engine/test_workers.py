@@ -7,8 +7,14 @@ import functools
 import pytest
 
 import automl
+from automl.cli import run
 from automl.engine.observer import Observer
-from automl.parts import Executor
+from automl.engine.resolve import resolve
+from automl.engine.settings import Settings
+from automl.errors import UsageError
+from automl.parts import Executor, Resources
+from automl.price.energy import use_reader
+from automl.price.tag import Figure, PriceTag
 from automl.training.fit import evaluate, run_trial, time_step
 
 
@@ -20,14 +26,19 @@ class Turns(Executor):
     preferred = True
     stop_after = None
     most = 0
+    elsewhere = PriceTag()
+    takes_address = True
+    resources = None
 
     def start(self, resources):
+        self.resources = resources
         return TurnsWorkers(self, resources.jobs)
 
 
 class TurnsWorkers:
     def __init__(self, executor, jobs):
         self._executor = executor
+        self.elsewhere = executor.elsewhere
         self.slots = jobs
         self._jobs = []
         self._made = 0
@@ -101,3 +112,34 @@ def test_a_budget_ends_it_when_what_is_under_way_is_done(executor, tmp_path):
     study = search(tmp_path, Count(), budget=("1FLOPs",), trials=None, rungs="off")
     assert "is spent" in study.stopped
     assert len(study.records) == Count.begun == 3
+
+
+def test_what_workers_spend_elsewhere_is_on_the_bill_once(executor, tmp_path, energy_reader):
+    executor.elsewhere = PriceTag({"cpu_s": Figure(1e6, "measured"), "energy_wh": Figure(1e5, "measured")})
+    with use_reader(energy_reader):
+        study = search(tmp_path)
+    assert 1e6 < study.bill["cpu_s"].value < 1.1e6
+    assert 1e5 < study.bill["energy_wh"].value < 1.1e5
+    assert study.bill["wall_s"].value < 1e5
+
+
+def test_energy_that_workers_elsewhere_cannot_tell_is_unknown(executor, tmp_path, energy_reader):
+    executor.elsewhere = PriceTag({"cpu_s": Figure(1e6, "measured")})
+    with use_reader(energy_reader):
+        assert "energy_wh" not in search(tmp_path).bill
+
+
+def test_an_address_gets_to_the_workers_and_is_kept(executor, tmp_path):
+    search(tmp_path, address="head:1")
+    assert executor.resources.address == "head:1"
+    home = ["--home", str(tmp_path), "--json"]
+    assert run(["resume", "s", "--trials", "+1", "--jobs", "2", *home]) == 0
+    assert executor.resources == Resources(2, address="head:1")
+    assert run(["resume", "s", "--trials", "+1", "--address", "head:2", *home]) == 0
+    assert executor.resources.address == "head:2"
+    assert run(["resume", "s", "--trials", "+1", "--executor", "serial", "--jobs", "1", *home]) == 0
+
+
+def test_an_address_that_is_nothing_to_the_executor(toys):
+    with pytest.raises(UsageError, match=r"'serial' joins no cluster.*no executor that is installed does"):
+        resolve(Settings.checked({"space": "toy", "address": "auto"}))

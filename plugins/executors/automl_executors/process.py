@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import TrialError
-from automl.files import write_json
 from automl.parts import Executor, Job
 from automl.price import cpu
-from automl.price.tag import Figure, PriceTag
+from automl.price.tag import PriceTag
 from automl.training.trial import TrialResult
+from automl_executors.failure import failed_result
 
 if TYPE_CHECKING:
     from automl.parts import Resources, Workers
@@ -34,8 +34,6 @@ GRACE_S = 10.0
 """What the server may take to end its workers."""
 
 CHUNK = 1 << 16
-
-LOST = "the last, unfinished epoch of a trial that was killed"
 
 KILLED = {
     signal.SIGKILL: "killed by SIGKILL, as the kernel does where memory runs out",
@@ -91,6 +89,8 @@ class ProcessWorkers:
         resources: Steps at a time, and what each may take.
     """
 
+    elsewhere = PriceTag()
+
     def __init__(self, resources: Resources) -> None:
         self.slots = resources.jobs
         self._resources = resources
@@ -126,6 +126,10 @@ class ProcessWorkers:
         if "step_s" not in answer:
             raise TrialError(f"The candidate cannot be trained: {cause}.")
         return float(answer["step_s"])
+
+    def hold_to(self, limits: Resources) -> None:
+        """From now on to other limits of time and memory; the server stays."""
+        self._resources = limits
 
     def close(self) -> None:
         """The server ends its workers when nobody talks to it any more."""
@@ -276,24 +280,6 @@ def _result(each: Running, status: int) -> TrialResult:
     """What the worker answered, or a failure with its cause and what is known to have been spent."""
     if each.answer and "result" in each.answer:
         return TrialResult.from_json(each.answer["result"])
-    # What it did after the last epoch that it told of is not known. Absent, it would take the whole bill with it.
-    told = PriceTag({name: Figure(0.0, "counted") for name in ("flops", "moved_bytes")}) | each.spent
-    spent = PriceTag(
-        {name: dataclasses.replace(figure, without=(*figure.without, LOST)) for name, figure in told.items()}
-    )
-    if each.began is not None:
-        # What the worker told last is of its last whole epoch; by the clock it had more.
-        spent = spent | PriceTag({"wall_s": Figure(time.monotonic() - each.began, "measured", "wall clock")})
-    result = TrialResult(
-        number=each.job.spec.number,
-        status="failed",
-        score=None,
-        history=each.history,
-        training=PriceTag(),
-        prediction=PriceTag(),
-        spent=spent,
-        cause=_cause(each, status),
-    )
-    with contextlib.suppress(OSError):
-        write_json(each.job.folder / "result.json", result.to_json())
-    return result
+    # What the worker told last is of its last whole epoch; by the clock it had more.
+    taken_s = None if each.began is None else time.monotonic() - each.began
+    return failed_result(each.job, _cause(each, status), each.history, each.spent, taken_s)

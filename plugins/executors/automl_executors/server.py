@@ -9,6 +9,7 @@ or ``error``; ``exit`` when it is gone.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import importlib
 import json
@@ -23,6 +24,9 @@ POLL_S = 0.02
 """How soon the end of a worker is noticed."""
 
 CHUNK = 1 << 16
+
+PR_SET_PDEATHSIG = 1
+"""Of the kernel's ``prctl``: the signal that a process gets when its parent ends."""
 
 
 @dataclasses.dataclass
@@ -161,6 +165,7 @@ def work(request: dict[str, Any], pipe: int) -> None:
         # A scheduler sends it to all processes of a job. The driver is the one to obey: a training that did would be a
         # trial that failed. Blocked, because Lightning puts a handler of its own in the place of any other.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        _end_with_parent()
         os.environ.update(device_for(request["slot"], os.environ, len(list(Path("/dev").glob("nvidia[0-9]*")))))
         answered = answer(request, pipe)
         write_line(pipe, {**answered, "modules": [name for name in sys.modules if name not in there]})
@@ -214,6 +219,12 @@ def write_line(descriptor: int, message: dict[str, Any]) -> None:
         data = data[os.write(descriptor, data) :]
 
 
+def _end_with_parent() -> None:
+    """Has the kernel kill this process when the server is killed, which then can end nobody; known to Linux alone."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _kill_group(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
@@ -237,6 +248,9 @@ def main() -> None:
         server.serve()
     finally:
         server.end()
+    # To take torch and Lightning down again takes the interpreter seconds, and there is nothing left to clean up.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
