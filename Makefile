@@ -12,7 +12,7 @@ search: $(VENV)/.installed
 	$(BIN)/automl search --space efficientnet --objective green
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

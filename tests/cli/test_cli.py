@@ -303,7 +303,7 @@ class TestCompletion:
         return [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
 
     def test_of_a_command(self, monkeypatch, capsys):
-        assert self.complete(monkeypatch, capsys, "s") == ["search", "spaces"]
+        assert self.complete(monkeypatch, capsys, "s") == ["search", "sync", "spaces"]
 
     def test_of_a_group_option(self, monkeypatch, capsys):
         assert self.complete(monkeypatch, capsys, "--no") == ["--no-plugins"]

@@ -26,7 +26,7 @@ def home(tmp_path_factory):
     """A home with one study in its store; its name holds a blank, as people's do."""
     home = tmp_path_factory.mktemp("my runs")
     tracker = Tracker(f"sqlite:///{home}/mlflow.db", (home / "artifacts").as_uri(), "digits")
-    assert tracker.start(None, "digits-efficientnet-1", {}, {"study": "digits-efficientnet-1"}), tracker.problem
+    tracker.start("digits-efficientnet-1 2026", "digits-efficientnet-1", {}, {"study": "digits-efficientnet-1"})
     (home / "front").mkdir()
     (home / "front" / "front.csv").write_text("trial,accuracy\n0,0.9\n")
     tracker.upload(home / "front")

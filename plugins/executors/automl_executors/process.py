@@ -53,8 +53,10 @@ class Process(Executor):
     preferred = True
 
     def start(self, resources: Resources) -> Workers:
-        """The server comes up with the first step."""
-        return ProcessWorkers(resources)
+        """The server imports what it needs while the driver does too; nobody waits for it before the first step."""
+        workers = ProcessWorkers(resources)
+        workers.get_ready()
+        return workers
 
 
 @dataclasses.dataclass
@@ -124,8 +126,12 @@ class ProcessWorkers:
         """Times it in a worker too."""
         answer, cause = self._one("time", Job(spec, Path(), Path()), steps=steps)
         if "step_s" not in answer:
-            raise TrialError(f"The candidate cannot be trained: {cause}.")
+            raise TrialError(cause)
         return float(answer["step_s"])
+
+    def get_ready(self) -> None:
+        """Starts the server."""
+        self._start()
 
     def hold_to(self, limits: Resources) -> None:
         """From now on to other limits of time and memory; the server stays."""
