@@ -115,7 +115,8 @@ def accuracy():
 def _no_environment(monkeypatch):
     """Settings of the person who runs the tests must not reach them."""
     for name in list(os.environ):
-        if name.startswith("AUTOML_"):
+        # Those of the terminal too, which pytest-xdist makes up.
+        if name.startswith("AUTOML_") or name in {"COLUMNS", "LINES"}:
             monkeypatch.delenv(name)
 
 
