@@ -150,20 +150,21 @@ def factors_json(study: Study) -> dict[str, Any] | None:
 
 def next_commands(study: Study) -> list[str]:
     """The commands one would want after a search."""
+    from automl.engine.copies import home_option
     from automl.engine.interrupt import REASON
     from automl.training.trial import WEIGHTS
 
     best = study.best()
-    # To be pasted into a shell.
-    home = "" if str(study.home) == "runs" else f" --home {shlex.quote(str(study.home))}"
-    home += f" --storage {shlex.quote(str(study.database))}" if study.database.url else ""
+    home = home_option(study.home)
+    where = home + (f" --storage {shlex.quote(str(study.database))}" if study.database.url else "")
     # A training that was looked up has left no model.
     trained = (study.step_folder(best.spec) / WEIGHTS).is_file()
     return [
-        *([f"automl resume {study.name}{home}"] if study.stopped == REASON else []),
-        f"automl front {study.name} --plot front.png{home}",
-        *([f"automl export {study.name} {best.name} --format onnx{home}"] if trained else []),
-        f"automl ui{'' if str(study.home) == 'runs' else f' --home {study.home}'}",
+        *([f"automl resume {study.name}{where}"] if study.stopped == REASON else []),
+        f"automl front {study.name} --plot front.png{where}",
+        *([f"automl export {study.name} {best.name} --format onnx{where}"] if trained else []),
+        # Another store than the home's has pages of its own.
+        *([f"automl ui{home}"] if study.settings.tracking_uri is None else []),
     ]
 
 

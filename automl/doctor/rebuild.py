@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.doctor.case import free_aside
 from automl.doctor.salvage import COMPANIONS, KEY, Remains, salvage
-from automl.engine.copies import STUDY, Copy, new_optuna_study, optuna_trial, record_files
+from automl.engine.copies import ELSEWHERE, STUDY, Copy, new_optuna_study, optuna_trial, record_files
 from automl.engine.database import Database
 from automl.engine.hold import held_folder
 from automl.engine.store import DATABASE
@@ -66,7 +66,7 @@ def rebuild(home: Path, name: str) -> Rebuilt:
     """
     path = home / DATABASE
     known = salvage(path)
-    for folder in sorted({file.parent for file in home.glob(f"*/{STUDY}")}):
+    for folder in sorted({file.parent for file in home.glob(f"*/{STUDY}") if not _is_elsewhere(file)}):
         known[folder.name] = _merged(known.get(folder.name, Remains()), folder)
     lost = sorted(each for each, remains in known.items() if not _enough(remains))
     if name in lost or name not in known:
@@ -107,6 +107,13 @@ def bill_of(known: Iterable[Any], copies: Iterable[Copy]) -> PriceTag:
                 if quantity not in most or figure.value >= most[quantity].value:
                     most[quantity] = figure
     return PriceTag(most)
+
+
+def _is_elsewhere(file: Path) -> bool:
+    """Whether a study's copy says that its database is another one, whose business it is."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return ELSEWHERE in json.loads(file.read_bytes())
+    return False
 
 
 def _merged(remains: Remains, folder: Path) -> Remains:

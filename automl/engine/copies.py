@@ -9,6 +9,7 @@ Where trainings are looked up no step has a folder; looking up again costs nothi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shlex
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 STUDY = "study.json"
 RECORD = "record.json"
+ELSEWHERE = "database"
+"""In a study's copy: its database, where that is not the home's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Copy:
 
 def keep_study(study: Study) -> None:
     """Writes down all that the database knows of the study but for its steps."""
-    write_json(study.folder / STUDY, dict(study.optuna.user_attrs))
+    elsewhere = {ELSEWHERE: str(study.database)} if study.database.url else {}
+    write_json(study.folder / STUDY, {**study.optuna.user_attrs, **elsewhere})
 
 
 def keep_record(study: Study, record: Record, dimensions: Sequence[Dimension]) -> None:
@@ -140,7 +144,11 @@ def check_not_forgotten(name: str, home: Path) -> None:
     """
     folder = home / name
     if (folder / STUDY).is_file() and record_files(folder):
+        elsewhere = ""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            elsewhere = json.loads((folder / STUDY).read_bytes()).get(ELSEWHERE, "")
+        mend = f"It is in {elsewhere}: name that" if elsewhere else f"`{remade_by(name, home)}` brings it back"
         raise StudyError(
-            f"The folder {folder} holds a study of that name, of which the database knows nothing. "
-            f"`{remade_by(name, home)}` brings it back; or give the new search another --study."
+            f"The folder {folder} holds a study of that name, of which the database knows nothing. {mend}; or give the "
+            "new search another --study."
         )

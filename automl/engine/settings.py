@@ -281,7 +281,8 @@ def _explain_one(item: dict[str, Any]) -> str:
         return f"There is no setting named {name!r}. {hint}"
     if item["type"] == "missing":
         return f"Setting {name!r} is missing."
-    message = item["msg"][0].lower() + item["msg"][1:]
+    text = item["msg"].removeprefix("Value error, ")
+    message = text[0].lower() + text[1:]
     return f"Setting {name!r} is {_shown(item['input'])}: {message}."
 
 

@@ -35,6 +35,9 @@ STUDY = "chaos"
 EARLIEST_S, LATEST_S = 2.0, 25.0
 """When a kill comes, after the driver has begun."""
 
+READY_S = 30.0
+"""What is added to both for a cluster, where a driver takes longer until its first step is begun."""
+
 
 def command(home: Path, trials: int, jobs: int, more: tuple[str, ...] = ()) -> list[str]:
     words = ["search", *SETTINGS, "--study", STUDY, "--home", str(home), "--trials", str(trials), "--jobs", str(jobs)]
@@ -121,7 +124,7 @@ def disturbed(home: Path, trials: int, jobs: int, kills: int, draw: random.Rando
         driver = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=log)  # noqa: S603
         while driver.poll() is None and done < kills:
             try:
-                driver.wait(draw.uniform(EARLIEST_S, LATEST_S))
+                driver.wait(draw.uniform(EARLIEST_S, LATEST_S) + (READY_S if nodes else 0.0))
                 break
             except subprocess.TimeoutExpired:
                 done += 1

@@ -56,7 +56,7 @@ def test_search_prints_json_alone_on_stdout(tmp_path, capsys):
     assert outcome["bill"]["wall_s"]["unit"] == "s"
     assert len(outcome["test_opened"]) == 1
     assert outcome["front"][0]["test_accuracy"] > 0
-    assert len(outcome["next"]) == 3
+    assert len(outcome["next"]) == 2
     for name in (
         "front.csv",
         "front.html",

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 import automl
+from automl.api import study_names
 from automl.doctor.study import examine_study
 from automl.engine import database as databases
 from automl.engine.database import Database
@@ -162,6 +163,12 @@ def test_a_password_is_kept_nowhere(toys, tmp_path):
 def test_doctor_reads_a_study_on_a_server(toys, server, tmp_path):
     study = search(tmp_path, study="well", storage=server.url)
     assert {check.status for check in examine_study(tmp_path, "well", storage=server.url)} == {"ok"}
+    with pytest.raises(StudyError, match="It is in postgresql"):
+        search(tmp_path, study="well")
+    near = search(tmp_path, study="near")
+    (tmp_path / "study.db").write_bytes(b"")
+    assert "mended" in {check.status for check in examine_study(tmp_path, "near", repair=True)}
+    assert study_names(tmp_path) == [near.name]
     (study.step_folder(study.records[0].spec) / "spec.json").write_text("{")
     mended = list(examine_study(tmp_path, "well", storage=server.url, repair=True))
     assert [check.status for check in mended].count("mended") == 1
