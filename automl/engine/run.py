@@ -71,36 +71,42 @@ class Search:
         import optuna
         import sqlalchemy.exc
 
-        settings = self._plan.settings
-        if not self._plan.recorded:
-            # Opening the energy meters takes seconds, which are no part of any search.
-            energy.warm_up()
-            self._check_energy()
-        with Meter() as meter:
-            try:
-                prepare_home(settings.home)
-                study = Study.create(self._plan)
-                study.waiting = lambda cause: self._tell(lambda observer: observer.waiting(cause))
-                with no_room(study.name, settings.home), held(study):
-                    keep_study(study)
-                    self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
-                    try:
-                        with (
-                            contextlib.closing(self._plan.executor.start(self._plan.resources)) as workers,
-                            polite(lambda: self._tell(lambda observer: observer.stopping())) as self._wish,
-                        ):
-                            self._bill.elsewhere = lambda: workers.elsewhere
-                            self._run(study, workers)
-                    except KeyboardInterrupt:
-                        # What the trial that was cut off has cost is spent all the same.
-                        self._bill.keep()
-                        raise
-            except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
-                raise Database(settings.home, settings.storage).error(error) from error
-            finally:
-                for observer in self._observers:
-                    observer.close()
+        with contextlib.ExitStack() as stack:
+            # First of all: workers get ready while this process does.
+            workers = self._plan.executor.start(self._plan.resources)
+            stack.callback(workers.close)
+            if not self._plan.recorded:
+                # Opening the energy meters takes seconds, which are no part of any search.
+                energy.warm_up()
+                self._check_energy()
+            settings = self._plan.settings
+            with Meter() as meter:
+                try:
+                    prepare_home(settings.home)
+                    study = Study.create(self._plan)
+                    study.waiting = lambda cause: self._tell(lambda observer: observer.waiting(cause))
+                    with no_room(study.name, settings.home), held(study):
+                        self._bill = Bill(study, None if self._plan.recorded else meter, self._plan.pricer.tariff)
+                        # What is still under way must have ended when the study is nobody's any more.
+                        self._sitting(study, workers, stack.pop_all())
+                except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DatabaseError) as error:
+                    raise Database(settings.home, settings.storage).error(error) from error
+                finally:
+                    for observer in self._observers:
+                        observer.close()
         return study
+
+    def _sitting(self, study: Study, workers: Workers, closing: contextlib.ExitStack) -> None:
+        """Searches with workers that are closed at the end, however it ends."""
+        try:
+            with closing, polite(lambda: self._tell(lambda observer: observer.stopping())) as self._wish:
+                keep_study(study)
+                self._bill.elsewhere = lambda: workers.elsewhere
+                self._run(study, workers)
+        except KeyboardInterrupt:
+            # What the trial that was cut off has cost is spent all the same.
+            self._bill.keep()
+            raise
 
     def _run(self, study: Study, workers: Workers) -> None:
         self._tell(lambda observer: observer.opened(study))

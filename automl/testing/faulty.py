@@ -14,7 +14,7 @@ from automl.testing.toy import TASK
 if TYPE_CHECKING:
     import torch
 
-FAULTS = ("none", "raise", "nan", "shape", "memory", "segfault", "kill", "exit", "hang", "hoard", "once")
+FAULTS = ("none", "raise", "nan", "inf", "shape", "memory", "cuda", "segfault", "kill", "exit", "hang", "hoard", "once")
 
 ONCE = "AUTOML_FAULTY_ONCE"
 """Environment variable that names a file: who is to hang once makes it, and goes well where it is there already."""

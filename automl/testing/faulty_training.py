@@ -42,6 +42,8 @@ class Faulty(torch.nn.Module):
             raise RuntimeError("as it was told")
         if self._fault == "memory":
             raise MemoryError
+        if self._fault == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         if self._fault == "segfault":
             ctypes.string_at(0)
         if self._fault == "kill":
@@ -54,7 +56,7 @@ class Faulty(torch.nn.Module):
         while self._fault == "hoard":
             hoard.append(b"\1" * HOARD_BYTES)
             time.sleep(0.01)
-        return float("nan") if self._fault == "nan" else 1.0
+        return {"nan": float("nan"), "inf": float("inf")}.get(self._fault, 1.0)
 
 
 def _is_first() -> bool:

@@ -243,6 +243,7 @@ def main() -> None:
 
     get_host()
     energy.warm_up()
+    importlib.import_module("lightning.pytorch")
     server = Server(0, answers)
     try:
         server.serve()

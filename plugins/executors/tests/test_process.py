@@ -100,8 +100,10 @@ def test_a_trained_candidate_is_tested(workers, tmp_path):
     [
         ("raise", "RuntimeError: as it was told"),
         ("nan", "the training loss became nan"),
+        ("inf", "the training loss became"),
         ("shape", "batch_size"),
         ("memory", "MemoryError"),
+        ("cuda", "OutOfMemoryError: CUDA out of memory"),
         ("segfault", "segmentation fault"),
         ("kill", "SIGKILL"),
         ("exit", "status 3"),
