@@ -35,7 +35,7 @@ STUDY = "chaos"
 EARLIEST_S, LATEST_S = 2.0, 25.0
 """When a kill comes, after the driver has begun."""
 
-READY_S = 30.0
+READY_S = 15.0
 """What is added to both for a cluster, where a driver takes longer until its first step is begun."""
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STORE_BYTES = 200_000_000
 """Ray's object store on this machine alone, where all files go through a shared folder."""
 
+ANSWER_S = 10.0
+"""What a cluster may take to answer."""
+
 LONG_PATH = 40
 """Ray puts sockets some 60 characters below its folder, and no path to a socket may be longer than 107."""
 
@@ -110,6 +113,10 @@ class Cluster:
 
     @staticmethod
     def _join(address: str) -> None:
+        # Ray itself tries for many minutes where nothing answers.
+        host, colon, port = address.removeprefix("ray://").rpartition(":")
+        if colon and port.isdecimal():
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
 
     def check(self) -> None:

@@ -295,3 +295,12 @@ def test_what_is_under_way_ends_with_the_search(more, tmp_path):
 def test_a_candidate_that_crashes_while_it_is_timed(workers, tmp_path):
     with pytest.raises(TrialError, match=r"cannot be timed: .*segmentation fault"):
         workers.time_step(job(tmp_path, fault="segfault").spec, 2)
+
+
+def test_an_address_where_nothing_answers_is_told_at_once(toys, tmp_path):
+    code = (
+        "from automl_ray.cluster import Cluster; from automl.parts import Resources; "
+        "Cluster(Resources(address='127.0.0.1:1')).connect(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "No Ray cluster at '127.0.0.1:1': [Errno 111] Connection refused" in done.stderr
