@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +75,21 @@ def write_json(path: str | os.PathLike[str], obj: Any) -> Path:
         ValueError: Something in `obj` is not finite, which is no JSON either; nothing was written.
     """
     return write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Waits until no other process is within such a block on this folder, where the file system has locks.
+
+    The folder itself is locked, so that no lock file is left behind.
+
+    Raises:
+        OSError: There is no such folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
-import os
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 from automl.engine.outside import check_home
-from automl.engine.store import DATABASE, database_error, missing_study, quiet_optuna
+from automl.engine.store import DATABASE, cause_of, database_error, missing_study, own_error, quiet_optuna
 from automl.errors import StorageError, UsageError
+from automl.files import alone_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     import optuna
@@ -107,7 +106,8 @@ class Database:
         # A server drops connections that nobody used for hours.
         kwargs = {"pool_pre_ping": True} if self.is_server else {"connect_args": {"timeout": BUSY_S}}
         try:
-            with self._alone():
+            # Processes that make the schema of one new file at the same time break it.
+            with alone_in(self.home) if self.url is None else contextlib.nullcontext():
                 return self.patiently(
                     lambda: optuna.storages.RDBStorage(self.url or f"sqlite:///{self.home / DATABASE}", kwargs),
                     # Whoever has mistyped an address wants to know at once.
@@ -160,7 +160,7 @@ class Database:
     def error(self, error: Exception) -> Exception:
         """What an error of the database means for a person."""
         if self.is_server:
-            return StorageError(f"The study database {self} cannot be used: {_cause(error)}.")
+            return StorageError(f"The study database {self} cannot be used: {cause_of(error)}.")
         return database_error(str(self), error)
 
     def patiently(
@@ -189,7 +189,7 @@ class Database:
                 if not (passing or self._is_passing)(error) or time.monotonic() > until:
                     raise
                 if pause_s == FIRST_PAUSE_S:
-                    heard(f"{self}: {_cause(error)}; trying again for {PATIENCE_S / 60:g} minutes")
+                    heard(f"{self}: {cause_of(error)}; trying again for {PATIENCE_S / 60:g} minutes")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -197,35 +197,11 @@ class Database:
         import sqlalchemy.exc
 
         lost = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-        return isinstance(_inner(error), lost) if self.is_server else self._is_locked(error)
+        return isinstance(own_error(error), lost) if self.is_server else self._is_locked(error)
 
     def _is_locked(self, error: Exception) -> bool:
-        return not self.is_server and "locked" in _cause(error)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Processes that make the schema of one new file at the same time break it."""
-        if self.url is not None:
-            yield
-            return
-        descriptor = os.open(self.home, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return not self.is_server and "locked" in cause_of(error)
 
     def _mend(self) -> str:
         extra = next((extra for kind, extra in EXTRAS.items() if (self.url or "").startswith(kind)), "")
         return f"pip install 'automl-host[{extra}]'" if extra else ""
-
-
-def _inner(error: Exception) -> BaseException:
-    """The database's own error, which alone says what is wrong; Optuna wraps it."""
-    return error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
-
-
-def _cause(error: Exception) -> str:
-    inner = _inner(error)
-    return " ".join(str(getattr(inner, "orig", None) or inner).split())

@@ -42,11 +42,20 @@ def prepare_home(home: Path) -> None:
             probe.unlink()
 
 
+def own_error(error: Exception) -> BaseException:
+    """The database's own error, which alone says what is wrong; Optuna wraps it."""
+    return error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
+
+
+def cause_of(error: Exception) -> str:
+    """What the database said, on one line."""
+    own = own_error(error)
+    return " ".join(str(getattr(own, "orig", None) or own).split())
+
+
 def database_error(path: str, error: Exception) -> StorageError | StudyError:
     """What a database error means for a person: locked, full, unwritable, or damaged."""
-    # Optuna wraps the database's own error, which alone says what is wrong.
-    inner = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
-    cause = " ".join(str(getattr(inner, "orig", None) or inner).split())
+    cause = cause_of(error)
     if any(word in cause for word in ("locked", "full", "readonly", "unable to open", "disk I/O")):
         return StorageError(f"The study database {path} cannot be used: {cause}.")
     return StudyError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import getpass
 import os
 import urllib.parse
@@ -12,6 +11,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from automl.files import alone_in
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -123,11 +124,5 @@ def _alone(uri: str) -> Iterator[None]:
     if not uri.startswith("sqlite:///") or not folder.is_dir():
         yield
         return
-    # The folder itself is locked, so that no lock file is left behind.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with alone_in(folder):
         yield
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from automl.cli import run
+from automl.testing.servers import free_port
 from automl.tracking.tracker import Tracker
 
 STARTS_WITHIN_S = 90
@@ -43,12 +44,6 @@ def listener():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         yield taken.getsockname()[1]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def ask(port, path, body=None):
