@@ -7,32 +7,21 @@ import json
 import pickle
 import shutil
 import sqlite3
-from pathlib import Path
 
 import pytest
 
 import automl
 from automl.cli import run
 from automl.host import use_host
+from automl.testing.hostile import Payload, unexecuted
 from automl.testing.toy import toy_host
-
-
-class Payload:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
 
 
 @pytest.fixture
 def marker(tmp_path):
     """The file that no payload may make; each test ends with a look at it."""
-    path = tmp_path / "executed"
-    yield path
-    assert not path.exists(), "the payload was executed"
+    with unexecuted(tmp_path) as path:
+        yield path
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 
 from automl.engine.executor import Serial
 from automl.errors import UsageError
-from automl.host import use_host
 from automl.parts import DataSpec, Job, Resources
 from automl.testing import faulty
-from automl.testing.toy import FEATURES, HELD, TASK, TRAIN, toy_host
+from automl.testing.faulty_host import faulty_host
+from automl.testing.toy import FEATURES, HELD, TASK, TRAIN
 from automl.training.trial import TrialSpec
 
 DATA = DataSpec("toy", TASK, (FEATURES,), ("left", "right"), TRAIN, HELD, HELD)
@@ -21,11 +21,8 @@ DATA = DataSpec("toy", TASK, (FEATURES,), ("left", "right"), TRAIN, HELD, HELD)
 @pytest.fixture
 def once(tmp_path, monkeypatch):
     """The file by which a candidate knows that it has hung already."""
-    monkeypatch.setenv("AUTOML_PLUGINS", "automl.testing.toy:PLUGIN,automl.testing.faulty")
     monkeypatch.setenv(faulty.ONCE, str(tmp_path / "once"))
-    host = toy_host()
-    host.register(faulty, name="faulty")
-    with use_host(host):
+    with faulty_host():
         yield tmp_path / "once"
 
 

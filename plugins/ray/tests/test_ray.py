@@ -19,12 +19,11 @@ from automl.engine.executor import Serial
 from automl.engine.resolve import resolve
 from automl.engine.settings import Settings
 from automl.errors import TrialError, UsageError
-from automl.host import use_host
 from automl.parts import DataSpec, Job, Resources
 from automl.price import cpu
-from automl.testing import faulty
+from automl.testing.faulty_host import faulty_host
 from automl.testing.parts import PartSuite
-from automl.testing.toy import FEATURES, HELD, TASK, TRAIN, toy_host
+from automl.testing.toy import FEATURES, HELD, TASK, TRAIN
 from automl.training.trial import TrialSpec, checkpoint_path
 
 DATA = DataSpec("toy", TASK, (FEATURES,), ("left", "right"), TRAIN, HELD, HELD)
@@ -37,18 +36,8 @@ class TestRay(PartSuite):
 @pytest.fixture(scope="module", autouse=True)
 def toys():
     """The toy and faulty plugins, here and in the processes that are started."""
-    before = os.environ.get("AUTOML_PLUGINS")
-    os.environ["AUTOML_PLUGINS"] = "automl.testing.toy:PLUGIN,automl.testing.faulty"
-    host = toy_host()
-    host.register(automl_executors, name="executors")
-    host.register(automl_ray, name="ray")
-    host.register(faulty, name="faulty")
-    with use_host(host):
+    with faulty_host(executors=automl_executors, ray=automl_ray) as host:
         yield host
-    if before is None:
-        del os.environ["AUTOML_PLUGINS"]
-    else:
-        os.environ["AUTOML_PLUGINS"] = before
 
 
 @pytest.fixture(scope="module")

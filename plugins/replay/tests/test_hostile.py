@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
-from pathlib import Path
 
 import pytest
 from automl_replay import files, opening
@@ -14,24 +13,16 @@ from automl_replay.lcbench import LCBenchmark
 from automl_replay.sources import HPOBench, LCBench, NASBench201, Table
 
 from automl.errors import UsageError
+from automl.testing.hostile import Payload, unexecuted
 
 QUERY = "?config=width&epoch=epoch&score=acc&training_wall_s=s&metrics=other"
 HEAD = "width,epoch,acc,s,other\n"
 
 
-class Payload:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
-
-
 @pytest.fixture
 def marker(tmp_path):
-    path = tmp_path / "executed"
-    yield path
-    assert not path.exists(), "the payload was executed"
+    with unexecuted(tmp_path) as path:
+        yield path
 
 
 def opened(path, rows):

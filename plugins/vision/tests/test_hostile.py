@@ -8,7 +8,6 @@ import os
 import pickle
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,23 +18,15 @@ from automl_vision.models import timm_model
 from PIL import Image
 
 from automl.errors import UsageError
+from automl.testing.hostile import Payload, unexecuted
 
 SHAPE = (1, 8, 8)
 
 
-class Payload:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
-
-
 @pytest.fixture
 def marker(tmp_path):
-    path = tmp_path / "executed"
-    yield path
-    assert not path.exists(), "the payload was executed"
+    with unexecuted(tmp_path) as path:
+        yield path
 
 
 def chunk(kind, data):
