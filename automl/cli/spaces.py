@@ -12,6 +12,9 @@ from automl.cli.arguments import json_option
 MOST_CHOICES = 12
 """Choices of a dimension that a table lists."""
 
+FIXED = "fixed"
+"""In the place of the range that is searched, where a dimension has one value unless the user asks for others."""
+
 
 @click.command("spaces")
 @click.argument("name", required=False)
@@ -45,7 +48,7 @@ def command(name: str | None, data: str | None, as_json: bool) -> None:
     console = stdout_console()
     console.print(_table(["dimension", "kind", "searched", "default", "allowed", "is"], rows))
     console.print(
-        f"Ranges for data {found['data']}. Fix or narrow one with --set NAME=VALUE, NAME=A,B,C or NAME=LO..HI."
+        f"Ranges for data {found['data']}. Fix, narrow or widen one with --set NAME=VALUE, NAME=A,B,C or NAME=LO..HI."
     )
 
 
@@ -65,17 +68,17 @@ def _dimensions(name: str, data: str | None) -> dict[str, Any]:
 def _describe(dimension: Any) -> dict[str, Any]:
     from automl.parts import Categorical
 
-    fields = dataclasses.asdict(dimension)
+    fields = {**dataclasses.asdict(dimension), "fixed": dimension.fixed}
     if isinstance(dimension, Categorical):
         searched, allowed = (
             ", ".join(map(str, them)) for them in (dimension.choices, dimension.limits or dimension.choices)
         )
-        return {"kind": "choice", **fields, "range": searched, "limits": allowed}
+        return {"kind": "choice", **fields, "range": FIXED if dimension.fixed else searched, "limits": allowed}
     low, high = dimension.limits or (dimension.low, dimension.high)
     scale = " (log)" if dimension.log else ""
     kind = type(dimension).__name__.lower()
     span = f"{dimension.low:g}..{dimension.high:g}{scale}"
-    return {"kind": kind, **fields, "range": span, "limits": f"{low:g}..{high:g}"}
+    return {"kind": kind, **fields, "range": FIXED if dimension.fixed else span, "limits": f"{low:g}..{high:g}"}
 
 
 def _short(allowed: str) -> str:

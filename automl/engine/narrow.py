@@ -1,4 +1,4 @@
-"""Fixing and narrowing the dimensions of a space: ``NAME=VALUE``, ``NAME=A,B,C``, ``NAME=LO..HI``."""
+"""Fixing, narrowing and widening the dimensions of a space: ``NAME=VALUE``, ``NAME=A,B,C``, ``NAME=LO..HI``."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ def parse_narrowing(
 ) -> dict[str, Choices | Range]:
     """What the user asked for, checked against the dimensions of the space.
 
+    A dimension that a space declares with one value is fixed to it unless the user asks for others.
+
     Args:
         texts: Text by name of the dimension.
         dimensions: The dimensions of the space.
@@ -62,12 +64,27 @@ def parse_narrowing(
         UsageError: An unknown dimension (with the near names), a value of another type, or one out of limits.
     """
     known = {dimension.name: dimension for dimension in dimensions}
-    narrowing: dict[str, Choices | Range] = {}
+    narrowing: dict[str, Choices | Range] = {
+        name: Choices((dimension.default,)) for name, dimension in known.items() if dimension.fixed
+    }
     for name, text in texts.items():
         if name not in known:
             raise unknown_name(f"dimension of space {space}", name, known)
         narrowing[name] = _parse(text, known[name])
     return narrowing
+
+
+def opened(names: Iterable[str], dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """The wish to vary some dimensions within all their limits, in the user's words; what is unknown is left out."""
+    known = {dimension.name: dimension for dimension in dimensions}
+    return {name: _all_of(known[name]) for name in names if name in known}
+
+
+def _all_of(dimension: Dimension) -> str:
+    if isinstance(dimension, Categorical):
+        return ",".join(map(str, dimension.limits or dimension.choices))
+    low, high = dimension.limits or (dimension.low, dimension.high)
+    return f"{low!r}..{high!r}"
 
 
 def _parse(text: str, dimension: Dimension) -> Choices | Range:

@@ -11,7 +11,7 @@ from automl.engine.budget import Budget, parse_time_s
 from automl.engine.executor import Serial
 from automl.engine.goals import check_figures, chosen_objective
 from automl.engine.limits import Limit, limits_of, parse_size
-from automl.engine.narrow import Choices, Range, parse_narrowing
+from automl.engine.narrow import Choices, Range, opened, parse_narrowing
 from automl.engine.pricer import Pricer
 from automl.engine.rungs import OFF, default_rungs, parse_rungs
 from automl.engine.settings import EPOCHS
@@ -90,10 +90,12 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     pricer.check_devices(objective.reads(task))
     budget = Budget.of(settings.time, settings.budget)
     check_figures((f"lifetime_{quantity}" for quantity in budget.limits), task, pricer.tariff)
-    narrowing = parse_narrowing(settings.narrow, space.dimensions(data), space.name)
+    strategy = host.part(Strategy, settings.strategy) if settings.strategy else host.preferred(Strategy)
+    dimensions = space.dimensions(data)
+    narrow = {**opened(strategy.opens, dimensions), **settings.narrow}
+    narrowing = parse_narrowing(narrow, dimensions, space.name)
     limits = limits_of(settings)
     pricer.check_devices(limit.figure for limit in limits)
-    strategy = host.part(Strategy, settings.strategy) if settings.strategy else host.preferred(Strategy)
     rungs = _rungs(settings, space, data)
     executor = _executor(host, settings, space)
     _check_address(host, settings, executor)
@@ -102,6 +104,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             "objective": None if settings.goals else objective.name,
             "country": pricer.tariff.country or settings.country,
             "data": source.name,
+            "narrow": narrow,
             "strategy": strategy.name,
             "epochs": rungs[-1],
             "rungs": ",".join(map(str, rungs)) if len(rungs) > 1 else OFF,

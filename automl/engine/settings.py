@@ -56,7 +56,7 @@ class Settings(pydantic.BaseModel):
     narrow: dict[str, str] = pydantic.Field(
         {},
         alias="set",
-        description="Fix or narrow a dimension: NAME=VALUE, NAME=A,B,C or NAME=LO..HI. May be repeated.",
+        description="Fix, narrow or widen a dimension: NAME=VALUE, NAME=A,B,C or NAME=LO..HI. May be repeated.",
     )
     trials: int | str | None = pydantic.Field(
         None,

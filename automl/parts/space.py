@@ -42,7 +42,8 @@ class Float:
     Attributes:
         name: Key of the config; carries the unit where there is one (``resolution_px``).
         low: Lower end of the range searched by default.
-        high: Upper end of the range searched by default.
+        high: Upper end of the range searched by default. Where it is `low`, the dimension is fixed unless the user
+            asks for more within the limits.
         default: The value to take when nothing is known.
         log: Whether ratios matter rather than differences.
         limits: The widest range a user may ask for; ``(low, high)`` when None.
@@ -56,6 +57,11 @@ class Float:
     log: bool = False
     limits: tuple[float, float] | None = None
     summary: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it has one value unless the user asks for others."""
+        return self.low == self.high
 
     def suggest(self, trial: Trial) -> float:
         """Asks `trial` for a value of this dimension."""
@@ -74,6 +80,11 @@ class Integer:
     limits: tuple[int, int] | None = None
     summary: str = ""
 
+    @property
+    def fixed(self) -> bool:
+        """Whether it has one value unless the user asks for others."""
+        return self.low == self.high
+
     def suggest(self, trial: Trial) -> int:
         """Asks `trial` for a value of this dimension."""
         return trial.suggest_int(self.name, self.low, self.high, log=self.log)
@@ -85,7 +96,7 @@ class Categorical:
 
     Attributes:
         name: Key of the config.
-        choices: What is searched by default.
+        choices: What is searched by default. A single one is fixed unless the user asks for more within the limits.
         default: The value to take when nothing is known.
         limits: All that a user may ask for; the choices when None.
         summary: One line for ``automl spaces NAME``.
@@ -96,6 +107,11 @@ class Categorical:
     default: str | int | float | bool
     limits: tuple[str | int | float | bool, ...] | None = None
     summary: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it has one value unless the user asks for others."""
+        return len(self.choices) == 1
 
     def suggest(self, trial: Trial) -> Any:
         """Asks `trial` for a value of this dimension."""

@@ -109,10 +109,13 @@ class Strategy(Part, abc.ABC):
 
     Attributes:
         stops: Whether it stops trials at rungs; else every trial is trained in full at once.
+        opens: Dimensions that it wants to vary within all their limits, though a space may keep them fixed; what the
+            user asks for them comes first.
     """
 
     kind: ClassVar[str] = "strategy"
     stops: ClassVar[bool] = False
+    opens: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def start(self, problem: Problem) -> Searcher:

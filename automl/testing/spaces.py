@@ -69,7 +69,7 @@ class SpaceSuite(PartSuite):
                 assert dimension.default in dimension.choices, f"the default of {name} is none of its choices"
             else:
                 low, high = dimension.limits or (dimension.low, dimension.high)
-                assert dimension.low < dimension.high, f"the range of {name} is empty"
+                assert dimension.low <= dimension.high, f"the range of {name} is empty"
                 inside = low <= dimension.low <= dimension.default <= dimension.high <= high
                 assert inside, f"{name}: default, range and limits do not lie within each other"
                 assert not dimension.log or low > 0, f"{name} is logarithmic but reaches {low}"

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl.engine.narrow import Choices, NarrowedTrial, Range, parse_narrowing, split_assignments, starting_point
+from automl.engine.narrow import (
+    Choices,
+    NarrowedTrial,
+    Range,
+    opened,
+    parse_narrowing,
+    split_assignments,
+    starting_point,
+)
 from automl.errors import UsageError
 from automl.parts import Categorical, Float, Integer
 
@@ -143,3 +151,43 @@ def test_what_nobody_narrowed_is_asked_as_it_is():
 def test_a_starting_point_moves_to_where_it_is_allowed():
     narrowing = parse(rate="0.2..0.9", width="4", norm="frn,gn")
     assert starting_point({"width": 1}, DIMENSIONS, narrowing) == {"rate": 0.2, "norm": "frn", "flag": False}
+
+
+FIXED = (
+    Float("alpha", 1.2, 1.2, 1.2, limits=(1.0, 2.0)),
+    Integer("px", 28, 28, 28, limits=(8, 224)),
+    Categorical("optimizer", ("adamw",), "adamw", limits=("adamw", "sgd")),
+    Float("share", 0.0, 1.0, 0.5),
+)
+
+
+def test_a_dimension_of_one_value_is_fixed_to_it():
+    assert parse_narrowing({}, FIXED, "toy") == {
+        "alpha": Choices((1.2,)),
+        "px": Choices((28,)),
+        "optimizer": Choices(("adamw",)),
+    }
+    assert [dimension.fixed for dimension in FIXED] == [True, True, True, False]
+
+
+def test_a_fixed_dimension_is_widened_within_its_limits():
+    widened = parse_narrowing({"alpha": "1..1.5", "px": "14", "optimizer": "sgd,adamw"}, FIXED, "toy")
+    assert widened == {"alpha": Range(1.0, 1.5), "px": Choices((14,)), "optimizer": Choices(("sgd", "adamw"))}
+    with pytest.raises(UsageError, match="alpha=3 is out of range"):
+        parse_narrowing({"alpha": "3"}, FIXED, "toy")
+
+
+def test_a_fixed_dimension_reaches_no_sampler():
+    recorder = Recorder()
+    trial = NarrowedTrial(recorder, parse_narrowing({}, FIXED, "toy"))
+    assert [dimension.suggest(trial) for dimension in FIXED] == [1.2, 28, "adamw", 0.0]
+    assert list(recorder.asked) == ["share"]
+
+
+def test_what_is_opened_is_all_that_the_limits_allow():
+    wishes = opened(["alpha", "optimizer", "no such dimension"], FIXED)
+    assert parse_narrowing(wishes, FIXED, "toy") == {
+        "alpha": Range(1.0, 2.0),
+        "px": Choices((28,)),
+        "optimizer": Choices(("adamw", "sgd")),
+    }
