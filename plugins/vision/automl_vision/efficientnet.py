@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from automl.parts import Categorical, Config, DataSpec, Dimension, Float, Trial
@@ -10,9 +9,6 @@ from automl_vision.scaling import ScaledSpace, are_thumbnails, enlarged_px, scal
 
 if TYPE_CHECKING:
     import torch
-
-STRIDE = 32
-"""Pixels of the input to a pixel of the last feature map: five layers halve it."""
 
 SCALED = "scaled"
 RELEASED = {
@@ -65,10 +61,6 @@ class EfficientNet(ScaledSpace):
         low, high = (-32.0, -3.0) if are_thumbnails(spec) else (-10.0, 0.0)
         phi = Float("phi", low, high, -8.0, limits=(-40.0, 8.0), summary="compound coefficient")
         return scaling_dimensions(phi, enlarged_px(spec))
-
-    def last_map_px(self, resolution_px: int) -> int:
-        """A thirty-second of the input."""
-        return math.ceil(resolution_px / STRIDE)
 
     def suggest(self, trial: Trial, spec: DataSpec) -> Config:
         """The dimensions, and width, depth and resolution.

@@ -29,6 +29,26 @@ B0 = [
 ]
 """EfficientNet-B0's stages in timm's notation: repeats, kernel, stride, expansion, channels, squeeze-excitation."""
 
+MOBILENET_V1 = [
+    ["dsa_r1_k3_s1_c64"],
+    ["dsa_r2_k3_s2_c128"],
+    ["dsa_r2_k3_s2_c256"],
+    ["dsa_r6_k3_s2_c512"],
+    ["dsa_r2_k3_s2_c1024"],
+]
+"""MobileNet's stages (Howard et al. 2017, table 1)."""
+
+MOBILENET_V2 = [
+    ["ds_r1_k3_s1_c16"],
+    ["ir_r2_k3_s2_e6_c24"],
+    ["ir_r3_k3_s2_e6_c32"],
+    ["ir_r4_k3_s2_e6_c64"],
+    ["ir_r3_k3_s1_e6_c96"],
+    ["ir_r3_k3_s2_e6_c160"],
+    ["ir_r1_k3_s1_e6_c320"],
+]
+"""MobileNetV2's stages (Sandler et al. 2018, table 2)."""
+
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 
 
@@ -106,6 +126,16 @@ def mobile(
 def efficientnet(config: Config, spec: DataSpec) -> nn.Module:
     """EfficientNet-B0 with width and depth scaled; arguments as of `mobile`."""
     return mobile(B0, config, spec, head_channels=HEAD_CHANNELS, activation=nn.SiLU)
+
+
+def mobilenet_v1(config: Config, spec: DataSpec) -> nn.Module:
+    """MobileNet with width and depth scaled; arguments as of `mobile`."""
+    return mobile(MOBILENET_V1, config, spec, head_channels=0, activation=nn.ReLU6)
+
+
+def mobilenet_v2(config: Config, spec: DataSpec) -> nn.Module:
+    """MobileNetV2 with width and depth scaled; arguments as of `mobile`."""
+    return mobile(MOBILENET_V2, config, spec, head_channels=HEAD_CHANNELS, activation=nn.ReLU6)
 
 
 def set_batch_norm_eps(model: nn.Module, eps: float) -> None:

@@ -87,11 +87,15 @@ class ScaledSpace(Space, abc.ABC):
     """A convolutional network for images whose width, depth and resolution scale.
 
     A subclass says what network (`body`), over which range of phi (`phi`), and which dimensions of its own it has
-    (`architecture`).
+    (`architecture`). Its input is halved five times unless it says otherwise (`stride`).
+
+    Attributes:
+        has_branches: Whether there are residual branches, which stochastic depth can drop.
     """
 
     tasks = ("image-classification",)
     default_data = "digits"
+    has_branches = True
 
     @abc.abstractmethod
     def body(self, config: Config, spec: DataSpec) -> torch.nn.Module:
@@ -104,9 +108,9 @@ class ScaledSpace(Space, abc.ABC):
     def scaling(self, spec: DataSpec) -> tuple[Dimension, ...]:
         """The dimensions of `scaling_dimensions`, with ranges that fit the data; phi is the first."""
 
-    @abc.abstractmethod
-    def last_map_px(self, resolution_px: int) -> int:
-        """Side of the last feature map, in pixels."""
+    def stride(self, spec: DataSpec) -> int:
+        """Pixels of the input to a pixel of the last feature map, of the network searched by default."""
+        return 32
 
     def architecture(self, spec: DataSpec) -> tuple[Dimension, ...]:
         """Dimensions of the network besides its scale."""
@@ -118,8 +122,9 @@ class ScaledSpace(Space, abc.ABC):
         phi = scaling[0]
         assert isinstance(phi, Float)
         largest = {dimension.name: dimension.default for dimension in scaling} | {"phi": phi.high}
-        last_map_px = self.last_map_px(scaled(largest)["resolution_px"])
-        return (*self.architecture(spec), *scaling, *recipe(spec, last_map_px=last_map_px))
+        last_map_px = math.ceil(scaled(largest)["resolution_px"] / self.stride(spec))
+        rest = recipe(spec, last_map_px=last_map_px, drop_path_rate=self.has_branches)
+        return (*self.architecture(spec), *scaling, *rest)
 
     def suggest(self, trial: Trial, spec: DataSpec) -> Config:
         """The dimensions, and what they mean for these images: width, depth and resolution."""
