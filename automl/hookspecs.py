@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from automl.parts import DataSource, Device, Executor, Normalizer, Objective, Space, Strategy, Task
+    from automl.parts import DataSource, Device, Executor, Loss, Normalizer, Objective, Space, Strategy, Task
 
 PROJECT = "automl"
 """Name of the entry-point group and of pluggy's project."""
@@ -100,6 +100,23 @@ def automl_normalizers() -> list[Normalizer]:
             from .batch import BatchNorm
 
             return [BatchNorm()]
+    """
+
+
+@hookspec
+def automl_losses() -> list[Loss]:
+    """Losses this plugin brings: what a training may make small.
+
+    Takes no arguments. Returns a list of `automl.parts.Loss`; a loss is a mean over the examples of a batch,
+    cross-entropy and its kin in nats. An exception is reported by distribution and leaves this plugin's losses out.
+
+    Example::
+
+        @automl.hookimpl
+        def automl_losses():
+            from .hinge import Hinge
+
+            return [Hinge()]
     """
 
 

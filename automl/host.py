@@ -15,7 +15,7 @@ import pluggy
 
 from automl import hookspecs
 from automl.errors import UsageError, unknown_name
-from automl.parts import DataSource, Device, Executor, Normalizer, Objective, Part, Space, Strategy, Task
+from automl.parts import DataSource, Device, Executor, Loss, Normalizer, Objective, Part, Space, Strategy, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +27,7 @@ HOOKS: dict[str, type[Part]] = {
     "automl_tasks": Task,
     "automl_spaces": Space,
     "automl_normalizers": Normalizer,
+    "automl_losses": Loss,
     "automl_objectives": Objective,
     "automl_devices": Device,
     "automl_strategies": Strategy,

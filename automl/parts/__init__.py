@@ -4,6 +4,7 @@ from automl.parts.base import Part
 from automl.parts.data_source import DataSource, DataSpec
 from automl.parts.device import Device
 from automl.parts.executor import Executor, Job, Resources, Workers
+from automl.parts.loss import Loss
 from automl.parts.normalizer import Normalizer
 from automl.parts.objective import Goal, Objective
 from automl.parts.recorded import RecordedSpace, Recording
@@ -23,6 +24,7 @@ __all__ = [
     "Goal",
     "Integer",
     "Job",
+    "Loss",
     "Normalizer",
     "Objective",
     "Outcome",
