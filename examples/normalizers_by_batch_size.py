@@ -1,8 +1,8 @@
 """Does filter response normalization do what its paper says, at batches of 2 as at 128?
 
 Trains one small ResNetV2 and one small EfficientNet on Fashion-MNIST with six normalizers, at batch sizes from 2 to
-128, with three seeds: 216 trainings of equal epochs, the learning rate scaled by the batch. Every training is a trial of
-a study, so that MLflow has it and a run that was stopped goes on where it was::
+128, with three seeds: 216 trainings of equal epochs, the learning rate scaled by the batch. Every training is a trial
+of a study, so that MLflow has it and a run that was stopped goes on where it was::
 
     AUTOML_DATA_DIR=... python examples/normalizers_by_batch_size.py            # hours on two cores
     AUTOML_DATA_DIR=... python examples/normalizers_by_batch_size.py --quick    # minutes: to see that it works
