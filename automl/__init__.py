@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from automl.hookspecs import API_VERSION, hookimpl
     from automl.host import Host, use_host
     from automl.parts import (
+        Analysis,
         Categorical,
         DataSource,
         DataSpec,
         Device,
         Executor,
+        Finding,
         Float,
         Goal,
         Integer,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_VERSION",
+    "Analysis",
     "AutoMLError",
     "Categorical",
     "DataSource",
@@ -45,6 +48,7 @@ __all__ = [
     "Device",
     "Engine",
     "Executor",
+    "Finding",
     "Float",
     "Goal",
     "Host",
@@ -76,11 +80,13 @@ _HOMES = {
     "automl.hookspecs": ("API_VERSION", "hookimpl"),
     "automl.host": ("Host", "use_host"),
     "automl.parts": (
+        "Analysis",
         "Categorical",
         "DataSource",
         "DataSpec",
         "Device",
         "Executor",
+        "Finding",
         "Float",
         "Goal",
         "Integer",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from automl.parts import DataSource, Device, Executor, Loss, Normalizer, Objective, Space, Strategy, Task
+    from automl.parts import Analysis, DataSource, Device, Executor, Loss, Normalizer, Objective, Space, Strategy, Task
 
 PROJECT = "automl"
 """Name of the entry-point group and of pluggy's project."""
@@ -188,4 +188,21 @@ def automl_executors() -> list[Executor]:
             from .process import Process
 
             return [Process()]
+    """
+
+
+@hookspec
+def automl_analyses() -> list[Analysis]:
+    """Analyses this plugin brings: reports and pictures made from a study.
+
+    Takes no arguments. Returns a list of `automl.parts.Analysis`; a figure in its table carries its unit in its name.
+    An exception is reported by distribution and leaves this plugin's analyses out.
+
+    Example::
+
+        @automl.hookimpl
+        def automl_analyses():
+            from .scaling import CompoundScaling
+
+            return [CompoundScaling()]
     """

@@ -15,7 +15,19 @@ import pluggy
 
 from automl import hookspecs
 from automl.errors import UsageError, unknown_name
-from automl.parts import DataSource, Device, Executor, Loss, Normalizer, Objective, Part, Space, Strategy, Task
+from automl.parts import (
+    Analysis,
+    DataSource,
+    Device,
+    Executor,
+    Loss,
+    Normalizer,
+    Objective,
+    Part,
+    Space,
+    Strategy,
+    Task,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +44,7 @@ HOOKS: dict[str, type[Part]] = {
     "automl_devices": Device,
     "automl_strategies": Strategy,
     "automl_executors": Executor,
+    "automl_analyses": Analysis,
 }
 """The kind of part each hook returns."""
 

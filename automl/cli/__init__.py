@@ -18,6 +18,7 @@ COMMANDS = {
     "search": "Search a space for the models that give the most for their price.",
     "resume": "Go on with a study that was interrupted, killed, or out of its budget.",
     "front": "Show the trials of a study that no other beats.",
+    "analyse": "Make reports of a study: tables, pictures and what they say.",
     "train": "Train one trial of a study again, to the same score.",
     "price": "Price a model: a trial, a space, a model's name or an exported file.",
     "calibrate": "Measure this machine, so that prices on devices can be predicted.",

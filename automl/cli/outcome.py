@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from automl.engine.study import Study
+    from automl.parts import Finding
     from automl.price.tag import PriceTag
 
 
@@ -26,9 +27,27 @@ def print_outcome(study: Study, *, as_json: bool) -> None:
     if as_json:
         print_json(outcome(study))
         return
+    from automl.report import analyses
+
     print_front(study)
+    for finding in analyses.findings(study).values():
+        print_finding(finding)
     console = stdout_console()
     _print_next(console, study)
+
+
+def print_finding(finding: Finding) -> None:
+    """Prints what an analysis found on stdout."""
+    from rich.text import Text
+
+    from automl.cli.console import stdout_console
+    from automl.report import analyses
+
+    console = stdout_console()
+    console.print(Text.assemble("\n", (finding.title, "bold"), "\n"))
+    console.print(analyses.table(finding))
+    for sentence in finding.sentences:
+        console.print(Text(sentence, style="dim"), soft_wrap=not console.is_terminal)
 
 
 def print_front(study: Study, devices: Sequence[str] = ()) -> None:

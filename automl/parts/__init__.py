@@ -1,5 +1,6 @@
 """The parts a plugin can bring, one small file per word of the vocabulary. Nothing here imports anything heavy."""
 
+from automl.parts.analysis import Analysis, Finding
 from automl.parts.base import Part
 from automl.parts.data_source import DataSource, DataSpec
 from automl.parts.device import Device
@@ -13,6 +14,7 @@ from automl.parts.strategy import Outcome, Point, Problem, Searcher, Step, Strat
 from automl.parts.task import Task
 
 __all__ = [
+    "Analysis",
     "Categorical",
     "Config",
     "DataSource",
@@ -20,6 +22,7 @@ __all__ = [
     "Device",
     "Dimension",
     "Executor",
+    "Finding",
     "Float",
     "Goal",
     "Integer",

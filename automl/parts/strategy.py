@@ -111,11 +111,13 @@ class Strategy(Part, abc.ABC):
         stops: Whether it stops trials at rungs; else every trial is trained in full at once.
         opens: Dimensions that it wants to vary within all their limits, though a space may keep them fixed; what the
             user asks for them comes first.
+        analyses: Names of the analyses that say what a search by it has shown; they are run when it is over.
     """
 
     kind: ClassVar[str] = "strategy"
     stops: ClassVar[bool] = False
     opens: ClassVar[tuple[str, ...]] = ()
+    analyses: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def start(self, problem: Problem) -> Searcher:

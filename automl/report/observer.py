@@ -20,7 +20,7 @@ class FrontFiles(Observer):
     def finished(self, study: Study, reason: str) -> None:
         """Writes the files, each whole or not at all."""
         from automl.files import write_text
-        from automl.report import price
+        from automl.report import analyses, price
         from automl.report.expected_figures import expected_div, expected_figure_png
         from automl.report.figures import front_figure_html, front_figure_png
         from automl.report.plain import csv_text
@@ -37,6 +37,8 @@ class FrontFiles(Observer):
         front_figure_html(study.records, study.goals, folder / "front.html", sections=sections)
         front_figure_png(study.records, study.goals, folder / "front.png")
         expected_figure_png(study.records, study.goals, folder / "expected.png")
+        for name, finding in analyses.findings(study).items():
+            analyses.keep(finding, study.folder / analyses.FOLDER / name)
 
 
 def _expected_csv(study: Study) -> str:

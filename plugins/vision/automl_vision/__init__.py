@@ -1,4 +1,4 @@
-"""Images: data sources, classification, EfficientNet, any model of timm."""
+"""Images: data sources, classification, convolutional networks that scale, any model of timm."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from automl_vision.classification import ImageClassification
 from automl_vision.digits import Digits
 from automl_vision.efficientnet import EfficientNet
 from automl_vision.fashion_mnist import FashionMNIST
+from automl_vision.mobilenet import MobileNetV1, MobileNetV2
+from automl_vision.resnet import ResNet
 from automl_vision.timm_space import Timm
 
 AUTOML_API_VERSION = 1
@@ -26,5 +28,5 @@ def automl_tasks() -> list[automl.Task]:
 
 @automl.hookimpl
 def automl_spaces() -> list[automl.Space]:
-    """The spaces ``efficientnet`` and ``timm``."""
-    return [EfficientNet(), Timm()]
+    """The spaces ``efficientnet``, ``mobilenetv1``, ``mobilenetv2``, ``resnet`` and ``timm``."""
+    return [EfficientNet(), MobileNetV1(), MobileNetV2(), ResNet(), Timm()]

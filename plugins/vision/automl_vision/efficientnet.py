@@ -1,108 +1,105 @@
-"""The space ``efficientnet``: EfficientNet-B0 scaled by one number."""
+"""The space ``efficientnet``: EfficientNet-B0 under compound scaling, and the released B0 to B7 by name."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from automl.errors import UsageError
-from automl.host import get_host
-from automl.parts import Categorical, Config, DataSpec, Dimension, Float, Normalizer, Space, Trial
+from automl.parts import Categorical, Config, DataSpec, Dimension, Float, Trial
+from automl_vision.scaling import ScaledSpace, are_thumbnails, enlarged_px, scaling_dimensions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import torch
 
-ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
-"""Depth, width and resolution of one compound step (Tan & Le 2019, section 3.3); ALPHA * BETA^2 * GAMMA^2 = 1.92."""
+SCALED = "scaled"
+RELEASED = {
+    "b0": (1.0, 1.0, 224, 0.2),
+    "b1": (1.0, 1.1, 240, 0.2),
+    "b2": (1.1, 1.2, 260, 0.3),
+    "b3": (1.2, 1.4, 300, 0.3),
+    "b4": (1.4, 1.8, 380, 0.4),
+    "b5": (1.6, 2.2, 456, 0.4),
+    "b6": (1.8, 2.6, 528, 0.5),
+    "b7": (2.0, 3.1, 600, 0.5),
+}
+"""Width, depth, resolution in pixels and dropout as the authors released them (their code's ``efficientnet_params``).
 
-BASELINE_PX = 224
-SMALLEST_PX = 4
-STRIDE = 32
-"""Pixels of the input to a pixel of the last feature map: five layers halve it."""
+Rounded by hand: B7 would be phi 7.3 by width, 6.2 by depth and 7.05 by resolution.
+"""
 
-ENLARGEMENT = 4
+RELEASED_DROP_PATH_RATE = 0.2
+"""Stochastic depth of all of them (section 5.2 gives survival probability 0.8), rising linearly with depth."""
+
+RELEASED_BATCH_NORM_EPS = 1e-3
+"""Of the authors' code (``batch_norm_epsilon``); the paper does not say."""
 
 
-class EfficientNet(Space):
+class EfficientNet(ScaledSpace):
     """EfficientNet-B0 under compound scaling (Tan & Le 2019, arXiv:1905.11946, equation 3).
 
     With the compound coefficient phi, depth grows as 1.2^phi, width as 1.1^phi and resolution as 1.15^phi, so FLOPs
-    as 1.92^phi. Small images want a negative phi.
+    as 1.92^phi. Small images want a negative phi. The three coefficients and the baseline are dimensions that are
+    fixed by default (`automl_vision.scaling`).
 
-    The resolution at phi = 0 is the paper's 224 pixels, or four times the side of the data's own images where that
-    is less: the network halves its input five times, and an 8x8 image would be one pixel after the third.
+    ``model=b3`` is the released B3: width, depth, resolution, dropout and stochastic depth of the authors' table, in
+    which no coefficient plays a part. Of their batch normalization it takes eps = 1e-3, which belongs to the function
+    that the model is, and leaves their momentum of 0.99, which averages over a hundred steps: a search here often
+    trains for no more than that. Their padding on the right and bottom alone becomes padding on all sides, at the same
+    cost.
     """
 
     name = "efficientnet"
-    summary = "EfficientNet under compound scaling: one coefficient sets depth, width and resolution"
-    tasks = ("image-classification",)
-    default_data = "digits"
+    summary = "EfficientNet under compound scaling: one coefficient sets depth, width and resolution; B0 to B7 by name"
 
-    def dimensions(self, spec: DataSpec) -> tuple[Dimension, ...]:
-        """The compound coefficient, the normalizer and the recipe."""
+    def architecture(self, spec: DataSpec) -> tuple[Dimension, ...]:
+        """Whether it is scaled or one of the released."""
+        known = (SCALED, *RELEASED)
+        return (Categorical("model", (SCALED,), SCALED, limits=known, summary="by phi, or a released size by name"),)
+
+    def scaling(self, spec: DataSpec) -> tuple[Dimension, ...]:
+        """Phi, its three coefficients and the baseline."""
         # On thumbnails a wider model gains nothing that a validation split could show, and takes minutes on a CPU.
-        thumbnails = _baseline_px(spec) < BASELINE_PX
-        low, high = (-32.0, -3.0) if thumbnails else (-10.0, 0.0)
-        dimensions: list[Dimension] = [
-            Float("phi", low, high, -8.0, limits=(-40.0, 8.0), summary="compound coefficient"),
-            Float("learning_rate", 1e-2, 5e-2, 2.5e-2, log=True, limits=(1e-6, 1.0), summary="peak of the cycle"),
-            Float("weight_decay", 1e-3, 1e-1, 5e-2, log=True, limits=(1e-8, 1.0), summary="decoupled weight decay"),
-            Float("drop_rate", 0.0, 0.3, 0.1, limits=(0.0, 0.9), summary="dropout before the classifier"),
-        ]
-        if normalizer := _normalizer(last_map_px=math.ceil(_resolution_px(spec, high) / STRIDE)):
-            dimensions.insert(1, normalizer)
-        return tuple(dimensions)
+        low, high = (-32.0, -3.0) if are_thumbnails(spec) else (-10.0, 0.0)
+        phi = Float("phi", low, high, -8.0, limits=(-40.0, 8.0), summary="compound coefficient")
+        return scaling_dimensions(phi, enlarged_px(spec))
 
     def suggest(self, trial: Trial, spec: DataSpec) -> Config:
-        """The dimensions, and what phi means for these images: width, depth and resolution."""
-        config = super().suggest(trial, spec)
-        phi = config["phi"]
-        config["width"] = BETA**phi
-        config["depth"] = ALPHA**phi
-        config["resolution_px"] = _resolution_px(spec, phi)
-        return config
+        """The dimensions, and width, depth and resolution.
 
-    def landmarks(self, spec: DataSpec) -> Sequence[Config]:
-        """Steps from the cheap end almost to the dear end, which itself costs as much as a dozen others."""
-        phi = next(d for d in self.dimensions(spec) if isinstance(d, Float) and d.name == "phi")
-        return [{"phi": phi.low + share * (phi.high - phi.low)} for share in (0.0, 0.3, 0.6, 0.8, 0.9)]
+        For a released model nothing is asked that its name decides, so that it is one candidate, not one for each phi.
+        """
+        [model] = self.architecture(spec)
+        name = model.suggest(trial)
+        if name == SCALED:
+            return super().suggest(trial, spec)
+        width, depth, resolution_px, drop_rate = RELEASED[name]
+        decided = {
+            "model": name,
+            "width": width,
+            "depth": depth,
+            "resolution_px": resolution_px,
+            "drop_rate": drop_rate,
+            "drop_path_rate": RELEASED_DROP_PATH_RATE,
+        }
+        decides = {dimension.name for dimension in self.scaling(spec)} | decided.keys()
+        asked = (dimension for dimension in self.dimensions(spec) if dimension.name not in decides)
+        return {dimension.name: dimension.suggest(trial) for dimension in asked} | decided
 
     def build(self, config: Config, spec: DataSpec) -> torch.nn.Module:
         """From raw pixels in the data's own size to logits ``(batch, classes)``."""
+        model = super().build(config, spec)
+        if config.get("model", SCALED) != SCALED:
+            from automl_vision.models import set_batch_norm_eps
+
+            set_batch_norm_eps(model, RELEASED_BATCH_NORM_EPS)
+        return model
+
+    def body(self, config: Config, spec: DataSpec) -> torch.nn.Module:
+        """The network of timm's blocks."""
         from automl_vision.models import efficientnet
 
-        if len(spec.input_shape) != 3:  # noqa: PLR2004
-            raise UsageError(f"space {self.name} takes images (channels, height, width), not {spec.input_shape}")
-        normalizer = get_host().part(Normalizer, config["normalizer"]) if "normalizer" in config else None
-        return efficientnet(config, spec, normalizer)
+        return efficientnet(config, spec)
 
-    def describe(self, config: Config) -> str:
-        """Phi, resolution, normalizer and learning rate."""
-        words = [f"phi {config['phi']:.1f}", f"{config['resolution_px']} px"]
-        words += [config["normalizer"]] if "normalizer" in config else []
-        return " · ".join([*words, f"lr {config['learning_rate']:.2g}"])
-
-
-def _baseline_px(spec: DataSpec) -> int:
-    """Resolution at phi = 0, in pixels."""
-    side = math.ceil(max(spec.input_shape[-2:]))
-    return min(BASELINE_PX, ENLARGEMENT * side)
-
-
-def _resolution_px(spec: DataSpec, phi: float) -> int:
-    return max(SMALLEST_PX, round(_baseline_px(spec) * GAMMA**phi))
-
-
-def _normalizer(last_map_px: int) -> Categorical | None:
-    """The normalizers installed; those that want larger maps than these images give are left to who asks for them."""
-    parts = get_host().parts(Normalizer)
-    if not parts:
-        return None
-    fitting = [part for part in parts if part.least_map_px <= last_map_px] or parts
-    default = next((part for part in fitting if part.preferred), fitting[0])
-    names = tuple(part.name for part in fitting)
-    return Categorical(
-        "normalizer", names, default.name, limits=tuple(part.name for part in parts), summary="normalization layer"
-    )
+    def particulars(self, config: Config) -> list[str]:
+        """Phi, or the released model's name."""
+        name = config.get("model", SCALED)
+        return super().particulars(config) if name == SCALED else [name]

@@ -30,6 +30,26 @@ B0 = [
 ]
 """EfficientNet-B0's stages in timm's notation: repeats, kernel, stride, expansion, channels, squeeze-excitation."""
 
+MOBILENET_V1 = [
+    ["dsa_r1_k3_s1_c64"],
+    ["dsa_r2_k3_s2_c128"],
+    ["dsa_r2_k3_s2_c256"],
+    ["dsa_r6_k3_s2_c512"],
+    ["dsa_r2_k3_s2_c1024"],
+]
+"""MobileNet's stages (Howard et al. 2017, table 1)."""
+
+MOBILENET_V2 = [
+    ["ds_r1_k3_s1_c16"],
+    ["ir_r2_k3_s2_e6_c24"],
+    ["ir_r3_k3_s2_e6_c32"],
+    ["ir_r4_k3_s2_e6_c64"],
+    ["ir_r3_k3_s1_e6_c96"],
+    ["ir_r3_k3_s2_e6_c160"],
+    ["ir_r1_k3_s1_e6_c320"],
+]
+"""MobileNetV2's stages (Sandler et al. 2018, table 2)."""
+
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 
 
@@ -62,30 +82,68 @@ class Pixels(nn.Module):
         return functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=shrinks)
 
 
-def efficientnet(config: Config, spec: DataSpec, normalizer: Normalizer | None) -> nn.Module:
-    """EfficientNet-B0 with width and depth scaled; channels and repeats are rounded as the paper's code does.
+def with_pixels(body: nn.Module, config: Config, spec: DataSpec, normalizer: Normalizer | None) -> nn.Module:
+    """A network with its normalizer, its convolutions made quick and raw pixels made its input.
+
+    Args:
+        body: From standardised pixels ``(batch, channels, resolution_px, resolution_px)``.
+        config: ``resolution_px``.
+        spec: Mean and deviation of the images.
+        normalizer: Takes the place of batch normalization; None leaves timm's own.
+    """
+    if normalizer is not None:
+        swap_normalizers(body, normalizer)
+    return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), quicken(body))
+
+
+def mobile(
+    stages: list[list[str]], config: Config, spec: DataSpec, *, head_channels: int, activation: type[nn.Module]
+) -> EfficientNet:
+    """A network of depthwise convolutions, its channels and repeats rounded as the paper's code of EfficientNet does.
 
     Channels go to multiples of 8 and never below 0.9 of the request, stem and head too; repeats are rounded up.
 
     Args:
-        config: ``width``, ``depth`` (factors), ``resolution_px`` and ``drop_rate``.
-        spec: Shape, mean and deviation of the images; the classes.
-        normalizer: Takes the place of batch normalization; None leaves timm's own.
+        stages: In timm's notation: repeats, kernel, stride, expansion, channels, squeeze-excitation.
+        config: ``width``, ``depth`` (factors), ``drop_rate`` and perhaps ``drop_path_rate``.
+        spec: Shape of the images; the classes.
+        head_channels: Of the last 1x1 convolution, before scaling; 0 for none.
+        activation: Within the blocks; their last layer is linear.
     """
     channels = partial(round_channels, multiplier=config["width"])
-    body = EfficientNet(
-        block_args=decode_arch_def(B0, config["depth"]),
+    return EfficientNet(
+        block_args=decode_arch_def(stages, config["depth"]),
         num_classes=len(spec.classes),
-        num_features=channels(HEAD_CHANNELS),
+        num_features=channels(head_channels) if head_channels else 0,
         in_chans=spec.input_shape[0],
         stem_size=STEM_CHANNELS,
         round_chs_fn=channels,
-        act_layer=nn.SiLU,
+        act_layer=activation,
         drop_rate=config["drop_rate"],
+        drop_path_rate=config.get("drop_path_rate", 0.0),
     )
-    if normalizer is not None:
-        swap_normalizers(body, normalizer)
-    return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), quicken(body))
+
+
+def efficientnet(config: Config, spec: DataSpec) -> nn.Module:
+    """EfficientNet-B0 with width and depth scaled; arguments as of `mobile`."""
+    return mobile(B0, config, spec, head_channels=HEAD_CHANNELS, activation=nn.SiLU)
+
+
+def mobilenet_v1(config: Config, spec: DataSpec) -> nn.Module:
+    """MobileNet with width and depth scaled; arguments as of `mobile`."""
+    return mobile(MOBILENET_V1, config, spec, head_channels=0, activation=nn.ReLU6)
+
+
+def mobilenet_v2(config: Config, spec: DataSpec) -> nn.Module:
+    """MobileNetV2 with width and depth scaled; arguments as of `mobile`."""
+    return mobile(MOBILENET_V2, config, spec, head_channels=HEAD_CHANNELS, activation=nn.ReLU6)
+
+
+def set_batch_norm_eps(model: nn.Module, eps: float) -> None:
+    """Sets what every batch normalization of `model` adds to the variance; other normalizers stay as they are."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = eps
 
 
 def timm_model(

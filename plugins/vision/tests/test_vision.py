@@ -39,15 +39,18 @@ TINY = {
 }  # fmt: skip
 
 
-def at(phi, spec, **fixed):
-    """The config a trial gives that always answers phi, and defaults otherwise."""
+def at(phi, spec, normalizer="bn", **fixed):
+    """The config a trial gives that always answers phi, and the first value otherwise."""
 
     class Fixed:
         def suggest_float(self, name, low, high, *, step=None, log=False):
-            return phi if name == "phi" else low
+            return phi if name == "phi" else fixed.get(name, low)
+
+        def suggest_int(self, name, low, high, *, step=1, log=False):
+            return fixed.get(name, low)
 
         def suggest_categorical(self, name, choices):
-            return fixed.get(name, "bn")
+            return normalizer if name == "normalizer" else fixed.get(name, choices[0])
 
     return EfficientNet().suggest(Fixed(), spec)
 
