@@ -9,7 +9,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from automl.engine.beforehand import trial_spec
+from automl.engine.beforehand import Beforehand, trial_spec
 from automl.engine.narrow import NarrowedTrial
 from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.engine.settings import MOST_TRIALS, TRIALS
@@ -69,7 +69,7 @@ def trained_share(plan: Plan) -> tuple[float, float, float]:
 
 
 def estimate(plan: Plan, trials: int, workers: Workers, bill: PriceTag | None = None) -> Estimate | None:
-    """Prices a few random candidates and times a few training steps of some of them.
+    """Prices a few candidates and times a few training steps of some: such as the strategy foresees, or random ones.
 
     Operations are counted for every sampled candidate; seconds a trial are interpolated between those timed, as a
     fixed part plus a part in proportion to the operations.
@@ -86,7 +86,7 @@ def estimate(plan: Plan, trials: int, workers: Workers, bill: PriceTag | None = 
     """
     if plan.recorded:
         return None
-    counted = sorted(_counted(plan), key=lambda pair: pair[0].training.flops)
+    counted = sorted(_counted(plan, trials), key=lambda pair: pair[0].training.flops)
     if not counted:
         return None
     flops = [work.training_tag(*_run(plan))["flops"].value for work, _ in counted]
@@ -110,7 +110,7 @@ def estimate(plan: Plan, trials: int, workers: Workers, bill: PriceTag | None = 
         trials = TRIALS
     # Two errors: of a mean over few random candidates, and of timing a few steps on a machine with other work.
     error = math.hypot(spread * math.sqrt(1 / len(counted) + 1 / max(1, trials)), 0.2 * mean)
-    how = f"{len(counted)} random candidates counted, {len(points)} of them timed for {STEPS} steps"
+    how = f"{len(counted)} candidates counted, {len(points)} of them timed for {STEPS} steps"
     if jobs > 1:
         how += f"; {jobs} trials at a time"
     if most > least:
@@ -129,19 +129,24 @@ def _run(plan: Plan) -> tuple[int, int, int]:
     return epochs * plan.data.train_size, epochs * max(1, plan.data.train_size // batch), batch
 
 
-def _counted(plan: Plan) -> list[tuple[Work, TrialSpec]]:
+def _counted(plan: Plan, trials: int) -> list[tuple[Work, TrialSpec]]:
     """Work and spec of each sampled candidate that can be built."""
     from automl.training.parts import count_work
 
     counted = []
-    for config in _sample(plan):
+    for config in _sample(plan, trials):
         spec = trial_spec(plan, config, "estimate")
         with contextlib.suppress(Exception):  # it fails in its own trial, with its cause
             counted.append((count_work(spec), spec))
     return counted
 
 
-def _sample(plan: Plan) -> list[Config]:
+def _sample(plan: Plan, trials: int) -> list[Config]:
+    beforehand = Beforehand(plan)
+    foreseen = plan.strategy.foresee(beforehand.dimensions, trials)
+    if foreseen:
+        places = sorted({round(i * (len(foreseen) - 1) / (SAMPLES - 1)) for i in range(SAMPLES)})
+        return [beforehand.config(foreseen[place]) for place in places]
     import optuna
 
     quiet_optuna()

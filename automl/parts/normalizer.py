@@ -39,3 +39,17 @@ class Normalizer(Part, abc.ABC):
             perhaps only with several examples, as batch normalization does). When
             `brings_activation` is True, `activation` only says that there was one and is itself left out.
         """
+
+    def layer_at(self, channels: int, activation: torch.nn.Module | None, map_size: tuple[int, int]) -> torch.nn.Module:
+        """A layer for maps of a size known beforehand; `layer`, unless the normalizer makes something of the size.
+
+        Args:
+            channels: Channels of the feature map.
+            activation: As for `layer`.
+            map_size: Height and width of the map, at the resolution the model is made for. The layer still works at
+                any other.
+
+        Returns:
+            As `layer`.
+        """
+        return self.layer(channels, activation)

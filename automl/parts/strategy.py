@@ -122,3 +122,10 @@ class Strategy(Part, abc.ABC):
     @abc.abstractmethod
     def start(self, problem: Problem) -> Searcher:
         """A fresh searcher; it may import what it needs."""
+
+    def foresee(self, dimensions: Sequence[Dimension], trials: int) -> Sequence[Point] | None:
+        """Points much like those that a search of so many trials will try, by which it is priced beforehand.
+
+        None when points by chance will do.
+        """
+        return None

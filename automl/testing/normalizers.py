@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from automl.price.flops import count
 from automl.testing.parts import PartSuite
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ class NormalizerSuite(PartSuite):
 
     Attributes:
         part: The normalizer under test.
+        constant_on_1x1: Whether nothing is left of a 1x1 map, as after its own mean is subtracted.
     """
 
     part: ClassVar[Normalizer]
+    constant_on_1x1: ClassVar[bool] = False
 
     @activations
     @pytest.mark.parametrize("size", [SMALL, (2, 3), (5, 4)], ids=["1x1", "2x3", "5x4"])
@@ -75,7 +78,9 @@ class NormalizerSuite(PartSuite):
         x = _maps(size).double().requires_grad_()
 
         def forward(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
-            out: torch.Tensor = torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,))
+            # A training step may change buffers and depend on them: each call is given them as they were.
+            state = {name: buffer.clone() for name, buffer in layer.named_buffers()}
+            out: torch.Tensor = torch.func.functional_call(layer, state | dict(zip(names, values, strict=True)), (x,))
             return out
 
         assert torch.autograd.gradcheck(forward, (x, *parameters))
@@ -91,7 +96,8 @@ class NormalizerSuite(PartSuite):
             (layer(x) * _maps(size, seed=1)).sum().backward()
             assert x.grad is not None, f"no gradient reaches the input, maps of {size}"
             assert x.grad.isfinite().all(), f"the input's gradient is not finite, maps of {size}"
-            assert x.grad.any(), f"the input's gradient is zero, maps of {size}"
+            if size == LARGE or not self.constant_on_1x1:
+                assert x.grad.any(), f"the input's gradient is zero, maps of {size}"
             reached |= {name for name, p in layer.named_parameters() if p.grad is not None and p.grad.any()}
         missed = {name for name, _ in layer.named_parameters()} - reached
         assert not missed, f"no gradient ever reaches {', '.join(sorted(missed))}"
@@ -107,6 +113,38 @@ class NormalizerSuite(PartSuite):
         tensors = [*layer.named_parameters(), *layer.named_buffers()]
         real = [name for name, tensor in tensors if not tensor.is_meta]
         assert not real, f"{', '.join(real)} is not on the meta device"
+
+    @sizes
+    @activations
+    def test_has_a_price(self, size: tuple[int, int], activation: type[nn.Module] | None) -> None:
+        """All operators of prediction and training can be counted."""
+
+        def build() -> nn.Module:
+            layer = self.part.layer(CHANNELS, activation() if activation else None)
+            return nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1), layer)
+
+        work = count(build, (CHANNELS, *size))
+        uncounted = {*work.prediction.uncounted, *work.training.uncounted}
+        assert not uncounted, f"no price is known for {', '.join(sorted(uncounted))}"
+
+    @sizes
+    @activations
+    def test_input_is_left_as_it_is(self, size: tuple[int, int], activation: type[nn.Module] | None) -> None:
+        """The layer does not write into its input, which a residual block still needs."""
+        for mode in (True, False):
+            x, layer = _maps(size), self._layer(activation).train(mode)
+            layer(x)
+            assert torch.equal(x, _maps(size)), "the layer changes its input"
+
+    @sizes
+    @activations
+    def test_layer_for_a_known_map(self, size: tuple[int, int], activation: type[nn.Module] | None) -> None:
+        """A layer made for maps of one size gives there what one for maps of any size does, and takes others too."""
+        torch.manual_seed(0)
+        known = self.part.layer_at(CHANNELS, activation(inplace=True) if activation else None, size)
+        torch.testing.assert_close(known(_maps(size)), self._layer(activation)(_maps(size)))
+        for other in (LARGE, SMALL):
+            assert known(_maps(other)).shape == _maps(other).shape
 
     @sizes
     @activations

@@ -1,12 +1,21 @@
 """The normalizers against the suite, and each against its own paper."""
 
-import warnings
-
 import pytest
 import torch
-from automl_norms.layers import FilterResponseNorm, group_count
-from automl_norms.normalizers import BatchNorm, FilterResponse, GroupNorm
-from hypothesis import given, settings
+from automl_norms.frn import FilterResponseNorm
+from automl_norms.group import group_count
+from automl_norms.normalizers import (
+    BatchNorm,
+    BatchRenorm,
+    EvoB0,
+    EvoS0,
+    FilterResponse,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    Unnormalized,
+)
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -46,6 +55,31 @@ class TestGroupNorm(NormalizerSuite):
         assert x.grad.any()
 
 
+class TestBatchRenorm(NormalizerSuite):
+    part = BatchRenorm()
+
+
+class TestLayerNorm(NormalizerSuite):
+    part = LayerNorm()
+
+
+class TestInstanceNorm(NormalizerSuite):
+    part = InstanceNorm()
+    constant_on_1x1 = True
+
+
+class TestEvoNormB0(NormalizerSuite):
+    part = EvoB0()
+
+
+class TestEvoNormS0(NormalizerSuite):
+    part = EvoS0()
+
+
+class TestUnnormalized(NormalizerSuite):
+    part = Unnormalized()
+
+
 @given(st.integers(1, 4096))
 def test_groups_are_the_most_that_fit(channels):
     def fits(groups):
@@ -68,119 +102,6 @@ class TestFilterResponse(NormalizerSuite):
         x = torch.randn(1, 8, 1, 1, requires_grad=True)
         FilterResponse().layer(8, nn.SiLU())(x).sum().backward()
         assert x.grad.any()
-
-    def test_half_precision_does_not_overflow(self):
-        out = FilterResponse().layer(1, nn.SiLU())(torch.full((1, 1, 4, 4), 1000.0).half())
-        assert torch.equal(out, torch.ones_like(out))
-
-    def test_exports_to_onnx(self, tmp_path):
-        pytest.importorskip("onnxscript")
-        runtime = pytest.importorskip("onnxruntime")
-        path = tmp_path / "frn.onnx"
-        model = nn.Sequential(frn(4), nn.AdaptiveAvgPool2d(1), frn(4)).float().eval()
-        x = torch.randn(2, 4, 3, 3)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(model, (x,), path, dynamo=True, verbose=False)
-        session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        (out,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-        torch.testing.assert_close(torch.from_numpy(out), model(x))
-
-
-def frn(channels, *, activate=True, seed=0):
-    """A layer in float64 whose parameters are all off their initial values."""
-    generator = torch.Generator().manual_seed(seed)
-    layer = FilterResponseNorm(channels, activate=activate).double()
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64), alpha=0.3)
-    return layer
-
-
-def maps(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def by_channel(parameter):
-    return parameter.detach().view(1, -1, 1, 1)
-
-
-def eps_of(layer, x):
-    return 1e-6 + layer.eps_l.detach().abs() if x.shape[2:] == (1, 1) else 1e-6
-
-
-shapes = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
-
-
-@settings(deadline=None, max_examples=60)
-@given(shape=shapes, activate=st.booleans(), seed=st.integers(0, 2**31))
-def test_forward_is_the_formula(shape, activate, seed):
-    layer, x = frn(shape[1], activate=activate, seed=seed), maps(*shape, seed=seed)
-    nu2 = (x**2).mean((2, 3), keepdim=True)
-    y = by_channel(layer.gamma) * x / torch.sqrt(nu2 + eps_of(layer, x)) + by_channel(layer.beta)
-    torch.testing.assert_close(layer(x), torch.maximum(y, by_channel(layer.tau)) if activate else y)
-
-
-@settings(deadline=None, max_examples=60)
-@given(shape=shapes, seed=st.integers(0, 2**31))
-def test_backward_is_the_formula(shape, seed):
-    layer, x, dz = frn(shape[1], seed=seed), maps(*shape, seed=seed).requires_grad_(), maps(*shape, seed=seed + 1)
-    layer(x).backward(dz)
-
-    v = x.detach()
-    root = torch.sqrt((v**2).mean((2, 3), keepdim=True) + eps_of(layer, v))
-    normal = v / root
-    passes = by_channel(layer.gamma) * normal + by_channel(layer.beta) > by_channel(layer.tau)
-    dy = dz * passes
-    g = by_channel(layer.gamma) * dy
-    close = {"rtol": 1e-9, "atol": 1e-9}
-    torch.testing.assert_close(x.grad, (g - normal * (g * normal).mean((2, 3), keepdim=True)) / root, **close)
-    torch.testing.assert_close(layer.tau.grad, (dz * ~passes).sum((0, 2, 3)), **close)
-    torch.testing.assert_close(layer.gamma.grad, (dy * normal).sum((0, 2, 3)), **close)
-    torch.testing.assert_close(layer.beta.grad, dy.sum((0, 2, 3)), **close)
-
-
-def test_starts_as_the_paper_says():
-    layer = FilterResponseNorm(3, activate=True)
-    assert layer.gamma.tolist() == [1, 1, 1]
-    assert layer.beta.tolist() == layer.tau.tolist() == [0, 0, 0]
-    assert layer.eps_l.item() == pytest.approx(1e-4)
-
-
-def test_eps_is_learned_on_maps_of_one_place():
-    layer, x = FilterResponseNorm(1, activate=False).double(), torch.full((1, 1, 1, 1), 0.01, dtype=torch.float64)
-    assert layer(x).item() == pytest.approx(0.01 / (1e-4 + 1e-6 + 1e-4) ** 0.5, rel=1e-6)
-    layer(x).sum().backward()
-    assert layer.eps_l.grad.item() < 0, "more eps, less output"
-    with torch.no_grad():
-        layer.eps_l.neg_()
-    assert layer(x).item() == pytest.approx(0.01 / (1e-4 + 1e-6 + 1e-4) ** 0.5, rel=1e-6)
-
-
-@pytest.mark.parametrize("size", [(1, 2), (2, 1), (3, 3)])
-def test_eps_is_fixed_on_larger_maps(size):
-    layer, x = FilterResponseNorm(1, activate=False).double(), torch.full((1, 1, *size), 0.001, dtype=torch.float64)
-    out = layer(x)
-    torch.testing.assert_close(out, torch.full_like(out, 0.001 / (1e-6 + 1e-6) ** 0.5))
-    out.sum().backward()
-    assert layer.eps_l.grad is None, "an optimizer would move, or decay, what is not in use"
-
-
-def test_does_not_centre():
-    out = FilterResponseNorm(1, activate=False)(torch.full((1, 1, 4, 4), 5.0))
-    torch.testing.assert_close(out, torch.ones_like(out))
-
-
-@given(st.floats(1e-2, 1e3))
-def test_scale_of_the_input_does_not_matter(factor):
-    layer, x = FilterResponseNorm(3, activate=True).double(), maps(2, 3, 4, 4)
-    torch.testing.assert_close(layer(factor * x), layer(x), rtol=1e-2, atol=1e-2)
-
-
-def test_a_dead_map_has_finite_gradients():
-    layer, x = FilterResponseNorm(2, activate=True), torch.zeros(1, 2, 3, 3, requires_grad=True)
-    layer(x).sum().backward()
-    assert x.grad.isfinite().all()
 
 
 class TestEfficientNet:

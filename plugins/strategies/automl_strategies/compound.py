@@ -10,8 +10,9 @@ from automl.parts.strategy import Outcome, Point, Problem, Step, Strategy
 from automl_strategies.points import Key, fits, key, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from automl.parts import Dimension
     from automl.parts.strategy import Searcher
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
@@ -27,6 +28,12 @@ PARTS = 4
 
 HALVINGS = 8
 """Times that a range is halved in search of equal FLOPs: to a part in 256 of its length."""
+
+REACH = 2.0
+"""How far from the rule's place equal FLOPs are looked for, as a factor: further up lie models too large to count."""
+
+WAYS = 4
+"""Models at each phi above 1: the member of the family, and by depth, width and resolution alone."""
 
 FACTOR = 2.0
 """FLOPs of a model at phi = 1 by those of the baseline."""
@@ -65,6 +72,20 @@ class Compound(Strategy):
                 "here: take a space that has them, such as efficientnet, and do not fix them with --set."
             )
         return _Family(problem)
+
+    def foresee(self, dimensions: Sequence[Dimension], trials: int) -> Sequence[Point] | None:
+        """The two steps by the rule alone, every doubling dealt out evenly: points by chance may be huge."""
+        ranges = {dimension.name: dimension for dimension in dimensions}
+        if not set(self.opens) <= ranges.keys() or not trials:
+            return None
+        rest = {dimension.name: dimension.default for dimension in dimensions}
+        evenly = {
+            name: min(FACTOR ** (1 / (len(POWERS) * power)), ranges[name].high)
+            for name, power in zip(COEFFICIENTS, POWERS, strict=True)
+        }
+        grid = len(list(_shares()))
+        phis = [0.0, *[1.0] * grid, *(2.0 + place // WAYS for place in range(trials - grid - 1))][:trials]
+        return [{**rest, **evenly, PHI: min(phi, ranges[PHI].high)} for phi in phis]
 
 
 class _Family:
@@ -125,7 +146,9 @@ class _Family:
             member = self._point(frozen, float(phi))
             yield member
             for lone in range(len(COEFFICIENTS)):
-                yield self._alone(lone, member, float(phi))
+                # What was frozen may be a single dimension itself.
+                if frozen[lone] == 1 or any(value > 1 for place, value in enumerate(frozen) if place != lone):
+                    yield self._alone(lone, member, float(phi))
 
     def _awaited(self, point: Point) -> bool:
         """Whether a point was begun and its outcome is not there; what was refused is not waited for."""
@@ -154,7 +177,7 @@ class _Family:
             if share
         )
         price = self._price(baseline)
-        return self._level(at, (0.0, far), 1.0, None if price is None else FACTOR * price)
+        return self._level(at, (1 / REACH, min(far, REACH)), 1.0, None if price is None else FACTOR * price)
 
     def _alone(self, which: int, member: Point, phi: float) -> Point:
         """As dear as a member of the family, by one of depth, width and resolution alone."""
@@ -164,9 +187,8 @@ class _Family:
         rule = (
             phi * math.log(growth) / (POWERS[which] * math.log(coefficients[which])) if coefficients[which] > 1 else phi
         )
-        return self._level(
-            lambda at: self._point(tuple(coefficients), at), (0.0, self._highest(PHI)), rule, self._price(member)
-        )
+        within = (rule / REACH, min(rule * REACH, self._highest(PHI)))
+        return self._level(lambda at: self._point(tuple(coefficients), at), within, rule, self._price(member))
 
     def _level(
         self, at: Callable[[float], Point], within: tuple[float, float], rule: float, price: float | None

@@ -146,3 +146,22 @@ def test_without_its_dimensions_it_says_so():
     with pytest.raises(UsageError) as run:
         Run(Compound(), dimensions=SCALING[1:])
     assert "alpha cannot be varied" in str(run.value)
+
+
+def test_what_is_foreseen_is_no_larger_than_what_will_be_tried():
+    foreseen = Compound().foresee(SCALING, 24)
+    run = Scaled(quotes=False).go(24)
+    assert [point["phi"] for point in foreseen] == [round(step.point["phi"], 6) for step in run.told][:16] + [
+        2.0
+    ] * 4 + [3.0] * 4
+    for phi in (0.0, 1.0):
+        point = next(point for point in foreseen if point["phi"] == phi)
+        assert run.flops(point) == pytest.approx(100 * 2**phi, rel=0.02)
+    assert Compound().foresee(SCALING[1:], 24) is None
+
+
+def test_a_single_dimension_that_was_frozen_has_no_rival_in_itself():
+    run = Scaled(refuse=lambda point: point["phi"] == 1 and max(point["beta"], point["gamma"]) > 1).go(5)
+    member, *alone = run.told[2:]
+    assert coefficients(member) == pytest.approx((2.0, 1.0, 1.0))
+    assert [coefficients(step)[0] for step in alone] == [1.0, 1.0]

@@ -17,6 +17,7 @@ from automl_vision.depthwise import quicken
 
 if TYPE_CHECKING:
     from automl.parts import Config, DataSpec, Normalizer
+    from automl_vision.pretrained import Weights
 
 B0 = [
     ["ds_r1_k3_s1_e1_c16_se0.25"],
@@ -152,17 +153,30 @@ def set_batch_norm_eps(model: nn.Module, eps: float) -> None:
             module.eps = eps
 
 
-def timm_model(name: str, channels: int, classes: int, resolution_px: int) -> nn.Module:
-    """An architecture of timm's, freshly initialised.
+def timm_model(
+    name: str,
+    channels: int,
+    classes: int,
+    resolution_px: int,
+    *,
+    weights: Weights | None = None,
+    normalizer: Normalizer | None = None,
+    **options: float,
+) -> nn.Module:
+    """An architecture of timm's, freshly initialised or with weights that were trained before.
 
     Args:
         name: As timm calls it.
         channels: Of the images.
         classes: Number of logits.
         resolution_px: Side of the images.
+        weights: What to start from.
+        normalizer: Takes the place of batch normalization; None leaves the model's own.
+        options: ``drop_rate`` and ``drop_path_rate``, for models that have them.
 
     Raises:
-        UsageError: There is none of that name, or it does not take images of that side.
+        UsageError: There is none of that name, it does not take images of that side or one of the options, or the
+            normalizer does not suit it.
     """
     import timm
 
@@ -171,10 +185,11 @@ def timm_model(name: str, channels: int, classes: int, resolution_px: int) -> nn
         raise UsageError(f"timm knows no model named {name!r}.")
     # Only models with a position for each patch want to know the side beforehand; the others refuse to be told.
     fixed = {"img_size": resolution_px} if config is not None and config.fixed_input_size else {}
+    create = timm.create_model if weights is None else weights.create
     try:
-        model: nn.Module = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=classes, **fixed)
-    except (AssertionError, ValueError, TypeError) as error:
+        model: nn.Module = create(name, in_chans=channels, num_classes=classes, **fixed, **options)
+    except (AssertionError, RuntimeError, ValueError, TypeError) as error:
         raise UsageError(
             f"timm's {name} does not take {channels} x {resolution_px} x {resolution_px}: {error}"
         ) from error
-    return model
+    return model if normalizer is None else swap_normalizers(model, normalizer)

@@ -117,12 +117,12 @@ def test_a_normalizer_that_wants_larger_maps_is_left_to_who_asks_for_it():
         return next(d for d in EfficientNet().dimensions(spec) if d.name == "normalizer")
 
     assert normalizer(Digits().spec()).choices == ("bn", "gn")
-    assert normalizer(Digits().spec()).limits == ("bn", "frn", "gn")
-    assert normalizer(IMAGENET).choices == ("bn", "frn", "gn")
+    assert {"bn", "frn", "gn"} <= set(normalizer(Digits().spec()).limits)
+    assert normalizer(IMAGENET).choices == normalizer(Digits().spec()).limits
 
 
 def test_frn_leaves_no_second_activation_and_works_on_single_pixels():
-    from automl_norms.layers import FilterResponseNorm
+    from automl_norms.frn import FilterResponseNorm
 
     spec = Digits().spec()
     config = at(-16.0, spec, normalizer="frn")

@@ -1,0 +1,194 @@
+"""Filter response normalization with its thresholded linear unit, as one autograd function.
+
+Singh & Krishnan 2019, arXiv:1911.09737, section 3. With ``nu2`` the mean of ``x^2`` over one example's map of one
+channel and ``r = 1 / sqrt(nu2 + eps)``::
+
+    y = gamma * x * r + beta
+    z = max(y, tau)
+
+and backward, with ``dy = dz`` where ``y > tau`` and 0 elsewhere, sums over examples and maps, and means over a map::
+
+    dx = gamma * r * (dy - x * r * mean(dy * x * r))
+    dgamma = sum(dy * x * r)    dbeta = sum(dy)    dtau = sum(dz) - sum(dy)
+    deps = -1/2 * sum(gamma * dy * x * r^3)
+
+Kept between the two are x and r, 1 + 1 / (height * width) of x; y is computed again. Written out in PyTorch's
+operators and left to its autograd, the layer keeps three tensors of the size of x and runs over memory five times as
+often.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+MAP = (2, 3)
+"""Height and width."""
+
+CHUNK = 1 << 18
+"""Numbers worked on at a time. No statistic spans two examples, so examples go through all operations in groups, and a
+group small enough for the processor's cache is read from memory once instead of once an operation."""
+
+
+def plain(
+    x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, tau: torch.Tensor | None, eps: torch.Tensor | float
+) -> torch.Tensor:
+    """The formula in PyTorch's own operators, for compilers and exporters; arguments as `FilterResponse`'s."""
+    kind = _precision(x)
+    wide = x.to(kind)
+    r = torch.rsqrt(wide.square().mean(MAP, keepdim=True) + eps)
+    y = wide * (r * _by_channel(gamma, kind)) + _by_channel(beta, kind)
+    return (y if tau is None else torch.maximum(y, _by_channel(tau, kind))).to(x.dtype)
+
+
+class FilterResponse(torch.autograd.Function):
+    """``FilterResponse.apply(x, gamma, beta, tau, eps)``: z of the module's formula, in shape, type and layout of x.
+
+    Statistics and arithmetic are float32 for half-precision x.
+
+    Args (of ``apply``):
+        x: Feature maps ``(batch, channels, height, width)``, contiguous or channels_last.
+        gamma: Scale, shape ``(channels,)``.
+        beta: Shift, shape ``(channels,)``.
+        tau: Threshold, shape ``(channels,)``; None for y itself.
+        eps: A number, or a tensor of shape ``()`` where it is learned.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]  # autograd names no arguments
+        ctx: Any,
+        x: torch.Tensor,
+        gamma: torch.Tensor,
+        beta: torch.Tensor,
+        tau: torch.Tensor | None,
+        eps: torch.Tensor | float,
+    ) -> torch.Tensor:
+        """Keeps x and r."""
+        kind = _precision(x)
+        scale, shift = _by_channel(gamma, kind), _by_channel(beta, kind)
+        least = None if tau is None else _by_channel(tau, kind)
+        z = torch.empty_like(x)
+        roots = [
+            _forward(some, out, scale, shift, least, eps)
+            for some, out in zip(_chunks(x, x), _chunks(z, x), strict=True)
+        ]
+        r = roots[0] if len(roots) == 1 else torch.cat(roots)
+        ctx.save_for_backward(x, r, gamma, beta, tau)
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, dz: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of x, gamma, beta, tau and eps.
+
+        Raises:
+            RuntimeError: They are to be differentiated once more (``create_graph=True``).
+        """
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "Gradients of filter response normalization cannot be differentiated once more: take create_graph=True "
+                "away, or another normalizer."
+            )
+        x, r, gamma, beta, tau = ctx.saved_tensors
+        kind = r.dtype
+        scale = _by_channel(gamma, kind)
+        bound = None if tau is None else _by_channel(beta.to(kind) - tau.to(kind), kind)
+        dz = dz.contiguous(memory_format=_format(x))
+        dx = torch.empty_like(x)
+        chunks = [_chunks(tensor, x) for tensor in (x, dz, dx, r)]
+        scratch = torch.empty_like(chunks[0][0], dtype=kind)
+        parts = [_backward(*chunk, scale, bound, scratch) for chunk in zip(*chunks, strict=True)]
+        correlations = [part[0] for part in parts]
+        correlation = correlations[0] if len(parts) == 1 else torch.cat(correlations)
+        dbeta, total = (_sum([part[index] for part in parts]) for index in (1, 2))
+        size = x.shape[2] * x.shape[3]
+        dgamma = correlation.sum((0, *MAP)).mul_(size)
+        dtau = None if tau is None else total - dbeta
+        deps = None
+        if ctx.needs_input_grad[4]:
+            deps = (correlation * scale * r * r).sum() * (-0.5 * size)
+        return dx, dgamma.to(gamma.dtype), dbeta.to(beta.dtype), dtau if dtau is None else dtau.to(tau.dtype), deps
+
+
+def _forward(
+    x: torch.Tensor,
+    z: torch.Tensor,
+    gamma: torch.Tensor,
+    beta: torch.Tensor,
+    tau: torch.Tensor | None,
+    eps: torch.Tensor | float,
+) -> torch.Tensor:
+    """Writes z of some examples and returns their r ``(examples, channels, 1, 1)``."""
+    wide = x.to(gamma.dtype)
+    out = z if z.dtype == wide.dtype else torch.empty_like(wide)
+    r = torch.mul(wide, wide, out=out).mean(MAP, keepdim=True).add_(eps).rsqrt_()
+    _affine(wide, r * gamma, beta, out)
+    if tau is not None:
+        out.clamp_min_(tau)
+    if out is not z:
+        z.copy_(out)
+    return r
+
+
+def _backward(
+    x: torch.Tensor,
+    dz: torch.Tensor,
+    dx: torch.Tensor,
+    r: torch.Tensor,
+    gamma: torch.Tensor,
+    bound: torch.Tensor | None,
+    scratch: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Writes dx of some examples.
+
+    Returns:
+        ``mean(dy * x * r)`` by example and channel, and the sums of dy and of dz by channel.
+    """
+    wide, dz = x.to(r.dtype), dz.to(r.dtype)
+    out = dx if dx.dtype == wide.dtype else torch.empty_like(wide)
+    scale = r * gamma
+    if bound is None:
+        out.copy_(dz)
+    else:
+        _affine(wide, scale, bound, out)
+        torch.ops.aten.threshold_backward.grad_input(dz, out, 0, grad_input=out)  # dy, in the place of y - tau
+    dbeta = out.sum((0, *MAP))
+    total = dbeta if bound is None else dz.sum((0, *MAP))
+    correlation = torch.mul(out, wide, out=scratch[: len(x)]).mean(MAP, keepdim=True).mul_(r)
+    out.addcmul_(wide, correlation * r, value=-1).mul_(scale)
+    if out is not dx:
+        dx.copy_(out)
+    return correlation, dbeta, total
+
+
+def _affine(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor) -> None:
+    """Writes ``x * scale + shift``, in the way that a CPU does fastest."""
+    if _format(x) == torch.channels_last:
+        torch.addcmul(shift, x, scale, out=out)
+    else:  # where two operands stand still along the map, PyTorch's loop over it is not vectorized
+        torch.mul(x, scale, out=out).add_(shift)
+
+
+def _chunks(tensor: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """`tensor` in groups of examples, as many as of `like` are `CHUNK` numbers."""
+    step = max(1, CHUNK // max(1, like[0].numel())) if len(like) else 1
+    return (tensor,) if step >= len(like) or like.is_meta else tensor.split(step)
+
+
+def _precision(x: torch.Tensor) -> torch.dtype:
+    """Of the statistics of x: the square of a half-precision number overflows at 256."""
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def _sum(parts: list[torch.Tensor]) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+
+
+def _format(x: torch.Tensor) -> torch.memory_format:
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
+def _by_channel(parameter: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    """Shape ``(channels,)`` as ``(1, channels, 1, 1)``."""
+    return parameter.to(kind).view(1, -1, 1, 1)
