@@ -7,6 +7,7 @@ from automl_vision.classification import ImageClassification
 from automl_vision.digits import Digits
 from automl_vision.efficientnet import EfficientNet
 from automl_vision.fashion_mnist import FashionMNIST
+from automl_vision.mnasnet import MnasNet
 from automl_vision.mobilenet import MobileNetV1, MobileNetV2
 from automl_vision.resnet import ResNet
 from automl_vision.timm_space import Timm
@@ -28,5 +29,5 @@ def automl_tasks() -> list[automl.Task]:
 
 @automl.hookimpl
 def automl_spaces() -> list[automl.Space]:
-    """The spaces ``efficientnet``, ``mobilenetv1``, ``mobilenetv2``, ``resnet`` and ``timm``."""
-    return [EfficientNet(), MobileNetV1(), MobileNetV2(), ResNet(), Timm()]
+    """The spaces ``efficientnet``, ``mnasnet``, ``mobilenetv1``, ``mobilenetv2``, ``resnet`` and ``timm``."""
+    return [EfficientNet(), MnasNet(), MobileNetV1(), MobileNetV2(), ResNet(), Timm()]

@@ -97,11 +97,17 @@ def with_pixels(body: nn.Module, config: Config, spec: DataSpec, normalizer: Nor
 
 
 def mobile(
-    stages: list[list[str]], config: Config, spec: DataSpec, *, head_channels: int, activation: type[nn.Module]
+    stages: list[list[str]],
+    config: Config,
+    spec: DataSpec,
+    *,
+    head_channels: int,
+    activation: type[nn.Module],
+    divisor: int = 8,
 ) -> EfficientNet:
     """A network of depthwise convolutions, its channels and repeats rounded as the paper's code of EfficientNet does.
 
-    Channels go to multiples of 8 and never below 0.9 of the request, stem and head too; repeats are rounded up.
+    Channels go to multiples of `divisor` and never below 0.9 of the request, stem and head too; repeats are rounded up.
 
     Args:
         stages: In timm's notation: repeats, kernel, stride, expansion, channels, squeeze-excitation.
@@ -109,8 +115,9 @@ def mobile(
         spec: Shape of the images; the classes.
         head_channels: Of the last 1x1 convolution, before scaling; 0 for none.
         activation: Within the blocks; their last layer is linear.
+        divisor: Of all numbers of channels.
     """
-    channels = partial(round_channels, multiplier=config["width"])
+    channels = partial(round_channels, multiplier=config["width"], divisor=divisor)
     return EfficientNet(
         block_args=decode_arch_def(stages, config["depth"]),
         num_classes=len(spec.classes),
