@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Sampler, SequentialSampler
 
 from automl_vision.examples import Examples, Files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from automl_vision.examples import Batch
 
@@ -24,6 +24,29 @@ VALIDATED = 512
 
 VALIDATED_FILES = 64
 """The same from files: workers hold several batches ready."""
+
+
+class Shuffled(Sampler[int]):
+    """All examples in another order each time, one draw from the generator a time.
+
+    PyTorch's own sampler draws once more when it is asked for more than there is, as workers ask that work ahead:
+    from the second epoch on the order would depend on who loads the examples.
+
+    Args:
+        size: How many examples there are.
+        generator: Decides the orders.
+    """
+
+    def __init__(self, size: int, generator: torch.Generator) -> None:
+        self.size, self.generator = size, generator
+
+    def __len__(self) -> int:
+        """Examples."""
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices in a new order."""
+        yield from torch.randperm(self.size, generator=self.generator).tolist()
 
 
 class ImageDataModule(LightningDataModule):
@@ -49,9 +72,9 @@ class ImageDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled anew each epoch, in an order that only the seed decides."""
-        examples = range(len(self.splits["train"]))
-        order = RandomSampler(examples, generator=torch.Generator().manual_seed(self.seed))
-        whole = len(examples) >= self.batch_size
+        size = len(self.splits["train"])
+        order = Shuffled(size, torch.Generator().manual_seed(self.seed))
+        whole = size >= self.batch_size
         return self._loader("train", BatchSampler(order, self.batch_size, drop_last=whole))
 
     def val_dataloader(self) -> DataLoader[Batch]:

@@ -105,9 +105,11 @@ class Files(Dataset[Batch]):
     def _pixels(self, index: int) -> np.ndarray:
         channels, height, width = self.shape
         try:
-            return depth(pixels(self.paths[index], channels, (height, width)), deep=self.deep).transpose(2, 0, 1)
+            upright = depth(pixels(self.paths[index], channels, (height, width)), deep=self.deep)
         except UnreadableError as error:
             raise UsageError(f"{self.paths[index]} cannot be read any more: {error}.") from error
+        # NumPy stacks what lies channels last so that it still does, and sums would come out in another order.
+        return np.ascontiguousarray(upright.transpose(2, 0, 1))
 
 
 def channel_stats(examples: Examples | Files, threads: int = 1) -> tuple[tuple[float, ...], tuple[float, ...]]:
