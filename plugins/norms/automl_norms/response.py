@@ -19,6 +19,8 @@ often.
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -65,6 +67,10 @@ class FilterResponse(torch.autograd.Function):
         eps: torch.Tensor | float,
     ) -> torch.Tensor:
         """Keeps x and r."""
+        if (kernels := _kernels(x)) is not None:
+            z, r = kernels.forward(x, gamma, beta, tau, eps)
+            ctx.save_for_backward(x, r, gamma, beta, tau)
+            return z
         kind = _precision(x)
         scale, shift = _by_channel(gamma, kind), _by_channel(beta, kind)
         least = None if tau is None else _by_channel(tau, kind)
@@ -90,24 +96,40 @@ class FilterResponse(torch.autograd.Function):
                 "away, or another normalizer."
             )
         x, r, gamma, beta, tau = ctx.saved_tensors
-        kind = r.dtype
-        scale = _by_channel(gamma, kind)
-        bound = None if tau is None else _by_channel(beta.to(kind) - tau.to(kind), kind)
         dz = dz.contiguous(memory_format=_format(x))
-        dx = torch.empty_like(x)
-        chunks = [_chunks(tensor, x) for tensor in (x, dz, dx, r)]
-        scratch = torch.empty_like(chunks[0][0], dtype=kind)
-        parts = [_backward(*chunk, scale, bound, scratch) for chunk in zip(*chunks, strict=True)]
-        correlations = [part[0] for part in parts]
-        correlation = correlations[0] if len(parts) == 1 else torch.cat(correlations)
-        dbeta, total = (_sum([part[index] for part in parts]) for index in (1, 2))
+        if (kernels := _kernels(x)) is not None:
+            dx, (correlation, *sums) = kernels.backward(x, dz, r, gamma, beta, tau)
+            dbeta, total = (part.sum((0, *MAP)) for part in sums)
+        else:
+            dx, correlation, dbeta, total = _in_chunks(x, dz, r, gamma, beta, tau)
         size = x.shape[2] * x.shape[3]
-        dgamma = correlation.sum((0, *MAP)).mul_(size)
-        dtau = None if tau is None else total - dbeta
+        dgamma = correlation.sum((0, *MAP)).mul_(size).to(gamma.dtype)
+        dtau = None if tau is None else (total - dbeta).to(tau.dtype)
         deps = None
         if ctx.needs_input_grad[4]:
-            deps = (correlation * scale * r * r).sum() * (-0.5 * size)
-        return dx, dgamma.to(gamma.dtype), dbeta.to(beta.dtype), dtau if dtau is None else dtau.to(tau.dtype), deps
+            deps = (correlation * _by_channel(gamma, r.dtype) * r * r).sum() * (-0.5 * size)
+        return dx, dgamma, dbeta.to(beta.dtype), dtau, deps
+
+
+def _in_chunks(
+    x: torch.Tensor,
+    dz: torch.Tensor,
+    r: torch.Tensor,
+    gamma: torch.Tensor,
+    beta: torch.Tensor,
+    tau: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """dx; ``mean(dy * x * r)`` by example and channel; and the sums of dy and of dz by channel."""
+    kind = r.dtype
+    scale = _by_channel(gamma, kind)
+    bound = None if tau is None else _by_channel(beta.to(kind) - tau.to(kind), kind)
+    dx = torch.empty_like(x)
+    chunks = [_chunks(tensor, x) for tensor in (x, dz, dx, r)]
+    scratch = torch.empty_like(chunks[0][0], dtype=kind)
+    parts = [_backward(*chunk, scale, bound, scratch) for chunk in zip(*chunks, strict=True)]
+    correlation = parts[0][0] if len(parts) == 1 else torch.cat([part[0] for part in parts])
+    dbeta, total = (_sum([part[index] for part in parts]) for index in (1, 2))
+    return dx, correlation, dbeta, total
 
 
 def _forward(
@@ -167,6 +189,22 @@ def _affine(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torc
         torch.addcmul(shift, x, scale, out=out)
     else:  # where two operands stand still along the map, PyTorch's loop over it is not vectorized
         torch.mul(x, scale, out=out).add_(shift)
+
+
+def _kernels(x: torch.Tensor) -> ModuleType | None:
+    """The kernels of `fused`, where there are a GPU and Triton; they know single and half precision, dense maps."""
+    if not x.is_cuda or x.dtype == torch.float64 or not x.is_contiguous(memory_format=_format(x)):
+        return None
+    return _triton()
+
+
+@functools.cache
+def _triton() -> ModuleType | None:
+    try:
+        from automl_norms import fused
+    except ImportError:  # PyTorch for AMD or Windows may come without
+        return None
+    return fused
 
 
 def _chunks(tensor: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
