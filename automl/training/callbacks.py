@@ -130,7 +130,9 @@ class UnbiasedRunningAverages(Callback):
         """Sets this step's momentum."""
         even = 1 / (trainer.global_step + 1)
         for module, momentum in self._layers:
-            module.momentum = max(momentum, even)
+            # To set an attribute of a module takes microseconds, and there are dozens of modules.
+            if module.momentum != (now := max(momentum, even)):
+                module.momentum = now
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the layers their own momentum back."""

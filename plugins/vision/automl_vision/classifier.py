@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch.nn import functional
-from torchmetrics.classification import MulticlassAccuracy
 
+from automl_vision.means import Means
 from automl_vision.optimizers import make_optimizer
 from automl_vision.recipe import MOMENTUM, OPTIMIZERS
 
@@ -54,9 +54,7 @@ class Classifier(LightningModule):
         self.loss = loss or torch.nn.CrossEntropyLoss()
         self.optimizer = optimizer
         self.momentum = momentum
-        self.accuracy = torch.nn.ModuleDict(
-            {split: MulticlassAccuracy(classes, average="micro") for split in ("val", "test")}
-        )
+        self._means = {split: Means() for split in ("train", "val", "test")}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of shape ``(batch, classes)``."""
@@ -66,8 +64,14 @@ class Classifier(LightningModule):
         """The loss of one batch."""
         images, labels = batch
         loss: torch.Tensor = self.loss(self(images), labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> None:
+        """Logs the loss once an epoch, with its last batch: callbacks want it before the module's end of the epoch."""
+        examples = len(batch[1])
+        self._means["train"].add({"train_loss": outputs["loss"] * examples}, examples)
+        if self.trainer.is_last_batch:
+            self.log_dict(self._means["train"].take(), on_step=False, on_epoch=True, batch_size=1)
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> None:
         """Cross-entropy and accuracy on the validation split."""
@@ -77,14 +81,20 @@ class Classifier(LightningModule):
         """Cross-entropy and accuracy on the test split."""
         self._evaluate("test", batch)
 
+    def on_validation_epoch_end(self) -> None:
+        """Logs both."""
+        self.log_dict(self._means["val"].take())
+
+    def on_test_epoch_end(self) -> None:
+        """Logs both."""
+        self.log_dict(self._means["test"].take())
+
     def _evaluate(self, split: str, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
         images, labels = batch
         logits = self(images)
-        loss = functional.cross_entropy(logits, labels)
-        accuracy = self.accuracy[split]
-        accuracy(logits, labels)
-        self.log(f"{split}_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
-        self.log(f"{split}_accuracy", accuracy, on_step=False, on_epoch=True)
+        right = (logits.argmax(dim=1) == labels).sum()
+        loss = functional.cross_entropy(logits, labels, reduction="sum")
+        self._means[split].add({f"{split}_loss": loss, f"{split}_accuracy": right}, len(labels))
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimizer under a one-cycle schedule over all steps of the training."""

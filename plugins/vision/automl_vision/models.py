@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
@@ -185,9 +185,9 @@ def timm_model(
         raise UsageError(f"timm knows no model named {name!r}.")
     # Only models with a position for each patch want to know the side beforehand; the others refuse to be told.
     fixed = {"img_size": resolution_px} if config is not None and config.fixed_input_size else {}
-    create = timm.create_model if weights is None else weights.create
+    arguments: dict[str, Any] = {"in_chans": channels, "num_classes": classes, **fixed, **options}
     try:
-        model: nn.Module = create(name, in_chans=channels, num_classes=classes, **fixed, **options)
+        model: nn.Module = (timm.create_model if weights is None else weights.create)(name, **arguments)
     except (AssertionError, RuntimeError, ValueError, TypeError) as error:
         raise UsageError(
             f"timm's {name} does not take {channels} x {resolution_px} x {resolution_px}: {error}"

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from automl_vision import depthwise, depthwise_gradient
-from automl_vision.depthwise import DepthwiseConv2d, PointwiseConv2d, quicken
+from automl_vision.depthwise import DepthwiseConv2d, PointwiseConv2d, SiLU, quicken
 from automl_vision.depthwise_gradient import by_blocks, by_taps, way
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,3 +141,13 @@ def test_pointwise_convolutions_cost_what_they_cost_as_convolutions():
 def test_other_convolutions_are_no_pointwise_ones():
     others = [nn.Conv2d(4, 8, 1, 2), nn.Conv2d(4, 8, 1, padding=1), nn.Conv2d(4, 8, 1, groups=2), nn.Conv2d(4, 8, 3)]
     assert all(type(module) is nn.Conv2d for module in quicken(nn.Sequential(*others)))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_silu_in_place_keeps_its_input_in_training_alone(training):
+    model = quicken(nn.Sequential(nn.SiLU(inplace=True))).train(training)
+    assert type(model[0]) is SiLU
+    x = torch.tensor([-1.0, 2.0])
+    y = model(x)
+    torch.testing.assert_close(y, nn.functional.silu(torch.tensor([-1.0, 2.0])))
+    assert (y is x) is not training
