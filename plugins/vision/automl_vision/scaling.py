@@ -27,7 +27,7 @@ IMAGE_DIMENSIONS = 3
 
 def side_px(spec: DataSpec) -> int:
     """The longer side of the data's images, in pixels."""
-    return math.ceil(max(spec.input_shape[-2:]))
+    return max(spec.input_shape[-2:])
 
 
 def enlarged_px(spec: DataSpec) -> int:
