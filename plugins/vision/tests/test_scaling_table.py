@@ -1,4 +1,4 @@
-"""Other baselines under scaling, counted beside what the paper says (Tan & Le 2019, table 3; docs/spaces.md)."""
+"""Other baselines under scaling, counted beside what the paper says (Tan & Le 2019, tables 3 and 7; docs/spaces.md)."""
 
 from __future__ import annotations
 
