@@ -136,7 +136,7 @@ def test_splits_of_the_user_stay(tmp_path):
     for split, count in (("train", 10), ("valid", 3), ("Test", 4)):
         for number, name in enumerate(("cat", "dog")):
             for each in range(count):
-                picture(tmp_path / split / name / f"{each}.png", 1000 * number + 100 * len(split) + each)
+                picture(tmp_path / split / name / f"{each}.png", 1000 * number + 100 * count + each)
     part = source(tmp_path)
     spec = part.spec()
     assert (spec.train_size, spec.val_size, spec.test_size) == (20, 6, 8)
