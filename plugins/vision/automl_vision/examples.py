@@ -118,15 +118,17 @@ def channel_stats(examples: Examples | Files, threads: int = 1) -> tuple[tuple[f
     A channel without any variation is given the deviation 1, by which it can be divided.
     """
 
-    def sums(start: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    def sums(start: int) -> tuple[list[float], list[float], int]:
         images = examples.inputs(range(start, min(len(examples), start + CHUNK))).double()
-        return images.sum((0, 2, 3)), images.square().sum((0, 2, 3)), images[:, 0].numel()
+        channels = images.transpose(0, 1).flatten(1)
+        # Small tensors among large ones that are freed would keep the memory of these from being used again.
+        return channels.sum(1).tolist(), channels.square().sum(1).tolist(), channels.shape[1]
 
     with bombs_refused(), ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(sums, range(0, len(examples), CHUNK)))
+    totals, squares = (torch.tensor([part[which] for part in parts], dtype=torch.float64).sum(0) for which in (0, 1))
     count = sum(part[2] for part in parts)
-    mean = torch.stack([part[0] for part in parts]).sum(0) / count
-    squares = torch.stack([part[1] for part in parts]).sum(0)
+    mean = totals / count
     std = ((squares - count * mean.square()).clamp(min=0) / max(1, count - 1)).sqrt()
     # What is left of a constant channel is rounding.
     std[std <= ROUNDING * mean.abs()] = 1.0

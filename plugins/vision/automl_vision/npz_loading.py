@@ -140,7 +140,7 @@ def _numbered(labels: dict[str, np.ndarray], path: Path) -> tuple[tuple[str, ...
         raise UsageError(f"{path} has training images of {len(values)} classes; two or more are needed.")
     for split, each in labels.items():
         if len(unknown := np.setdiff1d(each, values)):
-            raise UsageError(f"{path} has labels of {split} that train has not: {_texts(unknown[:10])}.")
+            raise UsageError(f"{path} has labels of {split} that train has not: {', '.join(_texts(unknown[:10]))}.")
     numbers = {split: np.searchsorted(values, each).astype(np.int64) for split, each in labels.items()}
     return tuple(_texts(values)), numbers
 

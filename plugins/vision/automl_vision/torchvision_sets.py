@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DATA_DIR = "AUTOML_DATA_DIR"
 SPLIT_SEED = 0
 
+MOST_NAMED = 2
+"""Missing files that a sentence names."""
+
 PATIENCE_S = 20.0
 """How long a server may say nothing before a download is given up."""
 
@@ -110,7 +113,8 @@ class TorchvisionSet(ImageSource, abc.ABC):
         missing = [name for name in self.files if not (folder / self.below / name).is_file()]
         if not missing:
             return
-        where = f"There is no {' and no '.join(missing)} in {folder / self.below}"
+        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        where = f"There is no {' and no '.join(missing[:MOST_NAMED])}{more} in {folder / self.below}"
         if not folder.is_dir():
             raise UsageError(f"{where}. {self._how_to_get(folder)}")
         sys.stderr.write(f"Downloading {self.title} ({self.download_mb} MB) into {folder}.\n")
