@@ -40,8 +40,9 @@ class BatchRenormAct(nn.BatchNorm2d):
     evaluation agree however small the batch. In evaluation it is batch normalization, by M and S.
 
     r_max and d_max start at 1 and 0, where the layer is batch normalization, and grow linearly to 3 and 5, as in the
-    paper's section 4. The paper's steps (5,000 to 40,000 for r_max, to 25,000 for d_max, of a training of 160,000 and
-    more) are divided by 50 here. The number of steps taken is a buffer, so a training goes on where it stopped.
+    paper's section 4. The paper's steps (5,000 to 40,000 for r_max, to 25,000 for d_max) are divided by 50 here, as
+    trainings on a processor are shorter by about that. The number of steps taken is a buffer, so a training goes on
+    where it stopped.
 
     Averages move by 0.01 a step, as in the paper: with batches of two, the 0.1 of batch normalization would average
     twenty examples. `automl.training` lets them start unbiased. A channel with a single value in the whole batch
