@@ -62,6 +62,7 @@ class TestBatchRenorm:
         plain.load_state_dict(layer.state_dict())
         x = maps(4, 5, 3, 3)
         for step in range(3):
+            plain.momentum = 10 / (step + 10)
             torch.testing.assert_close(layer(x + step), plain(x + step))
         torch.testing.assert_close(layer.state_dict(), plain.state_dict())
         torch.testing.assert_close(layer.eval()(x), plain.eval()(x))
@@ -111,8 +112,15 @@ class TestBatchRenorm:
         second.load_state_dict(first.state_dict())
         assert torch.equal(first(maps(4, 3, 2, 2)), second(maps(4, 3, 2, 2)))
 
+    def test_in_the_end_averages_move_by_a_hundredth(self):
+        layer, x = moved(BatchRenormAct(3, None)), maps(4, 3, 5, 5)
+        layer.num_batches_tracked.fill_(5_000)
+        before = layer.running_mean.clone()
+        layer(x)
+        torch.testing.assert_close(layer.running_mean, before.lerp(x.mean((0, 2, 3)), 0.01), rtol=1e-6, atol=1e-6)
+
     def test_cannot_train_on_a_single_value(self):
-        with pytest.raises(ValueError, match="more than 1 value"):
+        with pytest.raises(ValueError, match="no variance"):
             BatchRenormAct(8, None)(torch.randn(1, 8, 1, 1))
 
 
