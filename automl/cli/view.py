@@ -11,6 +11,8 @@ from automl.engine.observer import Observer
 from automl.report.units import si
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console, RenderableType
 
     from automl.engine.estimate import Estimate
@@ -105,6 +107,11 @@ class LiveView(Observer):
         self._expected_s: float | None = None
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, transient=True)
         self._live.start()
+
+    def chosen(self, study: Study, told: Sequence[str]) -> None:
+        """Says so."""
+        for sentence in told:
+            self._console.print(sentence)
 
     def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """Says what it will cost."""

@@ -13,7 +13,7 @@ from automl.engine.resolve import BATCH_SIZE, Plan
 from automl.parts.recorded import RecordedSpace
 from automl.price.named import NamedFigures
 from automl.price.tag import PriceTag
-from automl.training.trial import TrialSpec
+from automl.training.trial import CHANNELS_LAST, FULL_PRECISION, TrialSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -129,6 +129,8 @@ def trial_spec(plan: Plan, config: Config, study: str = "", number: int = 0) -> 
         batch_size=settings.batch_size or BATCH_SIZE,
         seed=settings.seed + number,
         threads=settings.threads or 1,
+        precision=settings.precision or FULL_PRECISION,
+        memory_format=settings.memory_format or CHANNELS_LAST,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from automl.training.trial import CHANNELS_LAST, FULL_PRECISION, MemoryFormat, Precision
+
 Whole = Annotated[int, pydantic.Field(ge=0, lt=2**53)]
 Place = Annotated[int, pydantic.Field(ge=0, lt=1_000_000)]
 """A number that becomes part of a path."""
@@ -75,6 +77,8 @@ class Spec(_Shape):
     threads: Annotated[int, pydantic.Field(ge=1, le=4096)]
     rung: Place | None = None
     from_rung: Place | None = None
+    precision: Precision = FULL_PRECISION
+    memory_format: MemoryFormat = CHANNELS_LAST
 
 
 class Step(_Shape):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from automl.engine.estimate import Estimate
     from automl.engine.record import Record
     from automl.engine.study import Study
@@ -16,6 +18,9 @@ class Observer:
 
     def opened(self, study: Study) -> None:
         """The study is there and held by this process; nothing has been spent yet."""
+
+    def chosen(self, study: Study, told: Sequence[str]) -> None:
+        """A probe has chosen another way to compute than is usual; `told` says which and why, in sentences."""
 
     def prepared(self, study: Study, estimate: Estimate | None, remaining: int) -> None:
         """The search is about to start: what it will cost, and how many trials are still to come."""

@@ -20,14 +20,18 @@ from automl.host import Host, get_host
 from automl.parts import DataSource, DataSpec, Executor, Goal, Objective, Space, Strategy, Task
 from automl.parts.executor import Resources
 from automl.parts.recorded import RecordedSpace
+from automl.training.trial import CHANNELS_LAST, FULL_PRECISION
 
 if TYPE_CHECKING:
     from automl.engine.settings import Settings
 
 BATCH_SIZE = 128
 
+COMPUTING = ("threads", "precision", "memory_format")
+"""Settings of how to compute."""
+
 SMALL_EXAMPLE = 1024
-"""Numbers in an example, up to which one thread trains about as fast as two."""
+"""Numbers in an example, up to which one thread trains about as fast as two, and faster in 32 bits than in 16."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Plan:
         executor: Where trials run.
         resources: What they may use.
         remarks: What a person should know of the data beforehand.
+        left_open: Settings of how to compute that the user left open, so that a probe may change them.
+        most_threads: Threads there are for a trial.
     """
 
     settings: Settings
@@ -69,6 +75,8 @@ class Plan:
     executor: Executor
     resources: Resources
     remarks: tuple[str, ...] = ()
+    left_open: tuple[str, ...] = ()
+    most_threads: int = 1
 
     @property
     def recorded(self) -> bool:
@@ -112,6 +120,8 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             "rungs": ",".join(map(str, rungs)) if len(rungs) > 1 else OFF,
             "batch_size": settings.batch_size or min(BATCH_SIZE, data.train_size),
             "threads": settings.threads or _threads(data, settings.jobs),
+            "precision": settings.precision or FULL_PRECISION,
+            "memory_format": settings.memory_format or CHANNELS_LAST,
             "executor": executor.name,
             "home": settings.home.expanduser(),
         }
@@ -140,6 +150,9 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             address=settings.address,
         ),
         remarks=source.remarks(data),
+        left_open=() if _is_small(data) else tuple(name for name in COMPUTING if getattr(settings, name) is None),
+        # What the machines of a cluster have is not known here.
+        most_threads=chosen.threads or 1 if settings.address else max(1, cores() // settings.jobs),
     )
 
 
@@ -197,9 +210,14 @@ def _threads(data: DataSpec, jobs: int) -> int:
     """A job's share of the cores, or one where the examples are small.
 
     The layers of a thumbnail are too small to share: two threads take about as long as one and twice the CPU time.
-    The choice depends on the data alone, never on a measurement, so that a search can be repeated.
+    What is chosen here depends on the data alone. For larger examples a probe may depart from it for a clear gain
+    (`engine.computing`); that of thumbnails would tell what is known, and steps so short are not timed reliably.
     """
-    return 1 if math.prod(data.input_shape) <= SMALL_EXAMPLE else max(1, cores() // jobs)
+    return 1 if _is_small(data) else max(1, cores() // jobs)
+
+
+def _is_small(data: DataSpec) -> bool:
+    return math.prod(data.input_shape) <= SMALL_EXAMPLE
 
 
 def data_for(space: Space, name: str | None, host: Host, *, skip_bad: bool = False) -> tuple[DataSource, DataSpec]:

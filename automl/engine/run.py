@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from automl.engine.bill import Bill
+from automl.engine.computing import choose
 from automl.engine.copies import keep_record, keep_study
 from automl.engine.database import Database
 from automl.engine.estimate import estimate
@@ -83,6 +84,8 @@ class Search:
             with Meter() as meter:
                 try:
                     prepare_home(settings.home)
+                    self._choice = choose(self._plan, workers)
+                    self._plan = self._choice.plan
                     study = Study.create(self._plan)
                     study.waiting = lambda cause: self._tell(lambda observer: observer.waiting(cause))
                     with no_room(study.name, settings.home), held(study):
@@ -110,6 +113,10 @@ class Search:
 
     def _run(self, study: Study, workers: Workers) -> None:
         self._tell(lambda observer: observer.opened(study))
+        if self._choice.spent:
+            self._bill.add(self._choice.spent)
+        if self._choice.told:
+            self._tell(lambda observer: observer.chosen(study, self._choice.told))
         made = study.trial_count
         most = self._plan.settings.most_trials(made)
         known = knowing(self._plan, study, most)

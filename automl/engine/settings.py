@@ -12,6 +12,7 @@ from automl.engine import plain_yaml
 from automl.engine.budget import parse_budget, parse_time_s
 from automl.engine.outside import NAME
 from automl.errors import UsageError, near_names
+from automl.training.trial import MemoryFormat, Precision  # noqa: TC001 - pydantic reads them
 
 RATES = ("country", "carbon_g_per_kwh", "usd_per_kwh", "usd_per_hour")
 """Settings that turn energy and time into carbon and money."""
@@ -103,7 +104,13 @@ class Settings(pydantic.BaseModel):
     )
     seed: int = pydantic.Field(0, ge=0, lt=2**31, description="Seed of proposals, weights and order of examples.")
     threads: int | None = pydantic.Field(
-        None, ge=1, le=4096, description="CPU threads; all cores when left out, one for small examples."
+        None, ge=1, le=4096, description="CPU threads; all cores, one for small examples, or by a probe when left out."
+    )
+    precision: Precision | None = pydantic.Field(
+        None, description="Number format of trainings: 32-true or bf16-mixed; 32-true, or by a probe, when left out."
+    )
+    memory_format: MemoryFormat | None = pydantic.Field(
+        None, description="channels_last or contiguous; channels_last, or by a probe, when left out."
     )
     jobs: int = pydantic.Field(1, ge=1, le=4096, description="Trials at a time; each has its share of the cores.")
     executor: str | None = pydantic.Field(

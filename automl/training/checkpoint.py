@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from automl.errors import TrialError
-from automl.training.trial import checkpoint_path
+from automl.training.trial import CHANNELS_LAST, FULL_PRECISION, checkpoint_path
 from automl.training.whole import checkpoint_damage
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ def save(trainer: Trainer, path: Path) -> None:
 
 def identity(spec: TrialSpec) -> dict[str, Any]:
     """What must be the same of two steps of one training."""
-    return {name: value for name, value in spec.to_json().items() if name not in {"rung", "from_rung", "study"}}
+    same = {name: value for name, value in spec.to_json().items() if name not in {"rung", "from_rung", "study"}}
+    # Checkpoints made before there was a choice do not name it.
+    usual = {"precision": FULL_PRECISION, "memory_format": CHANNELS_LAST}
+    return {name: value for name, value in same.items() if usual.get(name) != value}
 
 
 class Randomness:

@@ -52,6 +52,7 @@ def make_trainer(spec: TrialSpec, callbacks: list[Callback], **limits: Any) -> T
         max_epochs=spec.epochs,
         accelerator="auto",
         devices=1,
+        precision=spec.precision,
         callbacks=callbacks,
         deterministic="warn",
         logger=False,

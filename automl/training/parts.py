@@ -12,7 +12,7 @@ from automl.errors import AutoMLError, StudyError
 from automl.host import get_host
 from automl.parts import DataSource, Space, Task
 from automl.price.flops import count
-from automl.training.trial import WEIGHTS
+from automl.training.trial import CONTIGUOUS, WEIGHTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,12 @@ def build_model(spec: TrialSpec) -> torch.nn.Module:
 
 def build_module(spec: TrialSpec, model: torch.nn.Module) -> LightningModule:
     """The LightningModule around a trial's model."""
-    return get_host().part(Task, spec.data.task).module(model, spec.config, spec.data)
+    module = get_host().part(Task, spec.data.task).module(model, spec.config, spec.data)
+    if spec.memory_format == CONTIGUOUS:
+        import torch
+
+        module.to(memory_format=torch.contiguous_format)
+    return module
 
 
 def build_datamodule(spec: TrialSpec) -> LightningDataModule:

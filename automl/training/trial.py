@@ -17,6 +17,18 @@ WEIGHTS = "model.safetensors"
 """File of a step's folder that holds the weights."""
 
 
+Precision = Literal["32-true", "bf16-mixed"]
+"""Number formats, by Lightning's names: 32-bit throughout, or bfloat16 where autocast takes it to be safe."""
+
+MemoryFormat = Literal["channels_last", "contiguous"]
+"""Layouts of images and of convolutions' weights in memory: as the task sets them, or by channels."""
+
+FULL_PRECISION: Precision = "32-true"
+MIXED_PRECISION: Precision = "bf16-mixed"
+CHANNELS_LAST: MemoryFormat = "channels_last"
+CONTIGUOUS: MemoryFormat = "contiguous"
+
+
 @dataclasses.dataclass(frozen=True)
 class TrialSpec:
     """All there is to know to train one candidate: the same spec gives the same model, anywhere and any time.
@@ -34,6 +46,8 @@ class TrialSpec:
             the last digits of the weights depend on it.
         rung: Epochs after which this step of the training stops; None: all of them.
         from_rung: Epochs trained in the steps before; None: from scratch.
+        precision: Number format of training and validation. Weights are kept in 32 bits.
+        memory_format: Layout of images and weights. As with threads, the last digits depend on both.
     """
 
     study: str
@@ -47,6 +61,8 @@ class TrialSpec:
     threads: int
     rung: int | None = None
     from_rung: int | None = None
+    precision: Precision = FULL_PRECISION
+    memory_format: MemoryFormat = CHANNELS_LAST
 
     @property
     def last_epoch(self) -> int:

@@ -6,14 +6,17 @@ import signal
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from automl.price.energy import use_reader
 from automl.price.flops import multiply_add_flops
 from automl.price.work import Count, Work
 from automl.testing.toy import ToySpace
+from automl.testing.toy_training import ToyModule
 from automl.training.fit import evaluate, run_trial
-from automl.training.parts import load_model
+from automl.training.lightning import prepared
+from automl.training.parts import build_module, load_model
 from automl.training.trial import TrialResult, TrialSpec
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -37,6 +40,33 @@ def test_the_same_spec_gives_the_same_model(spec, tmp_path):
     one, other = run_trial(spec, tmp_path / "a"), run_trial(spec, tmp_path / "b")
     assert one.history == other.history
     assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()
+
+
+def test_a_training_computes_in_the_precision_of_its_spec(spec, tmp_path, monkeypatch):
+    seen = []
+    before = ToyModule.forward
+    monkeypatch.setattr(ToyModule, "forward", lambda self, x: seen.append(before(self, x)) or seen[-1])
+    for precision in ("32-true", "bf16-mixed"):
+        assert not run_trial(dataclasses.replace(spec, precision=precision), tmp_path / precision).cause
+    assert [output.dtype for output in seen[:: len(seen) - 1]] == [torch.float32, torch.bfloat16]
+    weights = load_file(tmp_path / "bf16-mixed" / "model.safetensors")
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
+def test_weights_lie_in_memory_as_the_spec_says(spec, layout):
+    model = nn.Conv2d(4, 4, 3).to(memory_format=torch.channels_last)
+    module = build_module(dataclasses.replace(spec, memory_format=layout), model)
+    assert module.model.weight.is_contiguous() is (layout == "contiguous")
+
+
+def test_nothing_is_filled_before_it_is_written_and_the_process_is_left_as_it_was(spec):
+    from torch.utils import deterministic
+
+    assert deterministic.fill_uninitialized_memory
+    with prepared(spec):
+        assert not deterministic.fill_uninitialized_memory
+    assert deterministic.fill_uninitialized_memory
 
 
 def test_another_seed_gives_another_model(spec, tmp_path):

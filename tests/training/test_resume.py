@@ -17,6 +17,7 @@ from automl.parts import Integer, Space
 from automl.parts.recorded import RecordedSpace, Recording
 from automl.price.tag import Figure, PriceTag
 from automl.testing.toy import ToyData, toy_host
+from automl.training.checkpoint import identity
 from automl.training.fit import evaluate, run_trial
 from automl.training.trial import TrialSpec, checkpoint_path
 
@@ -244,6 +245,13 @@ def test_a_spec_of_earlier_days_is_a_full_training():
     old = spec_of("toy").to_json()
     del old["rung"], old["from_rung"]
     assert TrialSpec.from_json(old).last_epoch == EPOCHS
+
+
+def test_a_checkpoint_of_earlier_days_belongs_to_its_candidate():
+    spec = spec_of("toy")
+    assert not {"precision", "memory_format"} & set(identity(spec))
+    others = [dataclasses.replace(spec, precision="bf16-mixed"), dataclasses.replace(spec, memory_format="contiguous")]
+    assert all(identity(other) != identity(spec) for other in others)
 
 
 def test_a_recorded_training_is_looked_up(tmp_path):
