@@ -36,7 +36,7 @@ class Npz(PlacedImages):
     summary = "arrays in a file: npz:PATH, with images and labels, or x_train, y_train, x_test, y_test"
     variants: ClassVar[dict[str, str]] = {
         "PATH": "the file; arrays images and labels, or x_train, y_train, x_test, y_test and perhaps x_val, y_val",
-        "PATH?layout=L": "channels-first or channels-last, instead of: the shorter axis holds the channels",
+        "PATH?layout=L": "channels-first or channels-last, instead of: the much shorter axis holds the channels",
         "PATH?skip-bad": "leave out images with values that are not finite (as --skip-bad does)",
     }
     words = WORDS

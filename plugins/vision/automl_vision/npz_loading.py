@@ -26,6 +26,9 @@ MOST_BYTES = 16_000_000_000
 NAMES = {split: (f"x_{split}", f"y_{split}", f"{split}_images", f"{split}_labels") for split in SPLITS}
 """By split: images and labels as Keras names them, and as MedMNIST does."""
 
+CLEARLY = 2
+"""How many times longer than the axis of the channels the other must be for nobody to have to say which is which."""
+
 Arrays = dict[str, np.ndarray]
 Part = tuple[np.ndarray, np.ndarray]
 
@@ -102,12 +105,15 @@ def _images(array: np.ndarray, where: str, layout: str | None) -> np.ndarray:
             f"{where} has images of shape {array.shape}; (images, height, width), or with channels before or after, is "
             "expected."
         )
-    elif layout == "channels-last" or (layout is None and array.shape[3] < array.shape[1]):
-        array = np.moveaxis(array, 3, 1)
-    elif layout is None and array.shape[3] == array.shape[1]:
-        raise UsageError(
-            f"{where}: which axis of {array.shape} holds the channels? Say ?layout=channels-first or -last."
-        )
+    else:
+        first, last = array.shape[1], array.shape[3]
+        if layout is None and CLEARLY * min(first, last) > max(first, last):
+            raise UsageError(
+                f"{where}: which axis of {array.shape} holds the channels? Say ?layout=channels-first or "
+                "?layout=channels-last."
+            )
+        if layout == "channels-last" or (layout is None and last < first):
+            array = np.moveaxis(array, 3, 1)
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):
             array = array.astype(np.float32)

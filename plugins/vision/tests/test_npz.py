@@ -39,7 +39,9 @@ def batch(part):
 @pytest.fixture(scope="class")
 def laid_out(tmp_path_factory, request):
     images = noise(40, 13, 15, 17, dtype=np.float32)
-    request.cls.part = source(tmp_path_factory.mktemp("data"), images=images, labels=labels(40))
+    request.cls.part = source(
+        tmp_path_factory.mktemp("data"), "?layout=channels-first", images=images, labels=labels(40)
+    )
 
 
 @pytest.mark.usefixtures("laid_out")
@@ -62,8 +64,9 @@ def test_the_shorter_axis_holds_the_channels_unless_it_is_said(tmp_path):
     ]:
         part = source(tmp_path, options, images=noise(20, *shape), labels=labels(20))
         assert part.spec().input_shape == wanted
-    with pytest.raises(UsageError, match="which axis of"):
-        source(tmp_path, images=noise(20, 8, 8, 8), labels=labels(20)).spec()
+    for shape in ((8, 8, 8), (13, 16, 12)):
+        with pytest.raises(UsageError, match="which axis of"):
+            source(tmp_path, images=noise(20, *shape), labels=labels(20)).spec()
 
 
 def test_channels_last_are_moved_not_reshaped(tmp_path):
@@ -187,11 +190,11 @@ def test_a_picture_is_taken_where_it_can_be_in_the_units_of_the_images(tmp_path)
 
 
 def test_a_new_image_may_have_its_channels_last(tmp_path):
-    images = noise(20, 8, 9, 5)
+    images = noise(20, 10, 11, 5)
     part = source(tmp_path, images=images, labels=labels(20))
     np.save(tmp_path / "one.npy", images[4])
     read = part.read(tmp_path / "one.npy", part.spec())
-    assert read.shape == (1, 5, 8, 9)
+    assert read.shape == (1, 5, 10, 11)
     assert torch.equal((read[0, 3] * 255).round().byte(), torch.from_numpy(images[4, :, :, 3]))
 
 
