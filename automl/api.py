@@ -49,13 +49,16 @@ def search(space: str, *, observers: Sequence[Observer] = (), **settings: Any) -
 def run(settings: Settings, observers: Sequence[Observer] = (), warn: Callable[[str], None] = warnings.warn) -> Study:
     """Runs a search from checked settings, with tracking as they say; see `search`.
 
-    A tracking store that fails does not stop the search; `warn` is told at the end.
+    A tracking store that fails does not stop the search; `warn` is told at the end. It is told beforehand what should
+    be known of the data.
     """
     from automl.report.observer import FrontFiles
     from automl.tracking.observer import trackers
 
     quiet()
     plan = resolve(settings)
+    for remark in plan.remarks:
+        warn(remark)
     tracking = trackers(plan.settings)
     study = Search(plan, [*observers, FrontFiles(), *tracking]).run()
     for tracker in tracking:

@@ -29,10 +29,20 @@ NORMALIZERS = ("bn", "brn", "gn", "frn", "ln", "in")
 REFERENCE_BATCH = 128
 
 MODELS: dict[str, dict[str, Any]] = {
-    "resnetv2": {"space": "resnet", "set": {"block": "preactivation"}},
-    "efficientnet": {"space": "efficientnet", "set": {}},
+    # Three stages of 8, 16 and 32 channels with one block each, on maps of 28, 14 and 7 pixels.
+    "resnetv2": {
+        "space": "resnet",
+        "set": {"preactivation": "True", "base_width": "0.5", "base_depth": "0.333", "phi": "0"},
+        "learning_rate": 0.2,
+    },
+    # Seven blocks of 8 to 80 channels; at 36 pixels the last map is 2x2, since 1x1 leaves IN nothing and FRN a sign.
+    "efficientnet": {
+        "space": "efficientnet",
+        "set": {"base_width": "0.25", "base_depth": "0.3", "base_px": "36", "phi": "0"},
+        "learning_rate": 0.2,
+    },
 }
-"""A space and what is fixed of it; the recipe is in `RECIPE`."""
+"""A space, what is fixed of it, and the peak of the learning rate at a batch of 128; the rest is in `RECIPE`."""
 
 RECIPE = {"loss": "cross-entropy", "optimizer": "sgd", "momentum": "0.9", "weight_decay": "1e-4", "drop_rate": "0"}
 

@@ -28,7 +28,7 @@ def settings_options(function: F) -> F:
         public = (field.alias or name).replace("_", "-")
         multiple = field.annotation in MULTIPLE
         text = field.description or ""
-        if field.default not in (None, ()) and not field.is_required() and not multiple:
+        if field.default not in (None, (), False) and not field.is_required() and not multiple:
             text += f" [default: {field.default}]"
         option = click.option(
             f"--{public}",
@@ -36,6 +36,7 @@ def settings_options(function: F) -> F:
             type=_type(field.annotation),
             default=None,
             multiple=multiple,
+            is_flag=field.annotation is bool,
             envvar=f"AUTOML_{public.upper().replace('-', '_')}",
             metavar=METAVARS.get(name),
             help=text,
@@ -88,7 +89,7 @@ def _type(annotation: Any) -> Any:
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     if str in kinds:
         return str
-    for kind in (float, int, Path):
+    for kind in (float, bool, int, Path):
         if kind in kinds:
             return click.Path(path_type=Path, file_okay=False) if kind is Path else kind
     return str

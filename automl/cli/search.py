@@ -64,19 +64,23 @@ def run_and_show(settings: Any, *, as_json: bool) -> None:
 
 
 def _dry_run(settings: Any, *, as_json: bool) -> None:
-    from automl.cli.console import print_json, stdout_console
-    from automl.cli.view import estimate_sentence
+    from automl.cli.console import print_json, stdout_console, warn
+    from automl.cli.view import data_sentence, estimate_sentence
     from automl.engine.estimate import estimate
     from automl.engine.resolve import resolve
     from automl.errors import TrialError
 
     plan = resolve(settings)
+    for remark in plan.remarks:
+        warn(remark)
     with contextlib.closing(plan.executor.start(plan.resources)) as workers:
         expected = estimate(plan, plan.settings.most_trials(0), workers)
     if expected is None:
         raise TrialError("None of the candidates tried could be built and trained for a step; see `automl doctor`.")
     if as_json:
         tag = expected.tag.to_json()
-        print_json({"trials": expected.trials, "estimate": tag, "low_s": expected.low_s, "high_s": expected.high_s})
+        told = {"trials": expected.trials, "estimate": tag, "low_s": expected.low_s, "high_s": expected.high_s}
+        print_json({**told, "data": plan.data.to_json(), "remarks": list(plan.remarks)})
     else:
+        stdout_console().print(data_sentence(plan.data))
         stdout_console().print(estimate_sentence(expected))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from automl.engine.estimate import Estimate
     from automl.engine.record import Record
     from automl.engine.study import Study
+    from automl.parts import DataSpec
     from automl.training.trial import TrialSpec
 
 LINES_AROUND = 8
@@ -41,6 +42,19 @@ def estimate_sentence(expected: Estimate) -> str:
         f"Expected price of {expected.trials} trials: about {si(expected.tag['wall_s'].value, 's')} "
         f"({low} to {high}), {flops} (estimated: {expected.tag['wall_s'].how})."
     )
+
+
+def data_sentence(data: DataSpec) -> str:
+    """What the search learns from, in a sentence."""
+    shape = "x".join(map(str, data.input_shape))
+    sizes = f"{data.train_size:,} training, {data.val_size:,} validation and {data.test_size:,} test examples"
+    sentence = f"Data {data.source}: {sizes} of shape {shape}"
+    if data.classes:
+        sentence += f", {len(data.classes)} classes"
+    if data.class_sizes:
+        low, high = min(data.class_sizes), max(data.class_sizes)
+        sentence += f" of {f'{low:,} to ' * (low != high)}{high:,} training examples"
+    return f"{sentence}."
 
 
 @dataclasses.dataclass
@@ -111,6 +125,7 @@ class LiveView(Observer):
         past = f", going on after {study.trial_count} trials" if study.records else ""
         told = f": space {settings.space}, objective {settings.objective}, data {settings.data}{past}"
         self._console.print(Text.assemble((study.name, "bold"), told))
+        self._console.print(data_sentence(study.data))
         if estimate is not None:
             self._console.print(estimate_sentence(estimate))
             self._expected_s = estimate.tag["wall_s"].value

@@ -13,6 +13,8 @@ from automl.errors import StudyError
 from automl.parts import Categorical
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from automl.engine.record import Record
     from automl.engine.resolve import Plan
     from automl.engine.study import Study
@@ -85,25 +87,41 @@ def knowing(plan: Plan, study: Study, most: int) -> Knowing:
         study: What was made.
         most: Candidates it may have in all.
     """
-    _check(plan, study)
-    found = _retraced(plan, study, most) if len(study.records) <= MOST_RETRACED else None
+    dimensions = {dimension.name: dimension for dimension in Beforehand(plan).dimensions}
+    records = [_completed(record, dimensions) for record in study.records]
+    _check(plan, study, dimensions, records)
+    found = _retraced(plan, study, records, most) if len(records) <= MOST_RETRACED else None
     if found is None:
         found = Knowing.nothing(plan)
         found.retraced = False
-        for record in study.records:
+        for record in records:
             if record.step is not None:
                 found.tell(record)
-    found.unfinished = _unfinished(study)
+    found.unfinished = _unfinished(study, dimensions)
     for step in found.unfinished:
         found.engine.resume(step)
     return found
 
 
-def _check(plan: Plan, study: Study) -> None:
+def _completed(record: Record, dimensions: Mapping[str, Dimension]) -> Record:
+    """The record with a value for every dimension; see `_whole`."""
+    return record if record.step is None else dataclasses.replace(record, step=_whole(record.step, dimensions))
+
+
+def _whole(step: Step, dimensions: Mapping[str, Dimension]) -> Step:
+    """The step, its point with the default of each dimension that the space did not have when it was made.
+
+    A space may get a dimension with a plugin that was installed since; the default is what was done before.
+    """
+    missing = {name: dimension.default for name, dimension in dimensions.items() if name not in step.point}
+    return dataclasses.replace(step, point={**step.point, **missing}) if missing else step
+
+
+def _check(plan: Plan, study: Study, dimensions: Mapping[str, Dimension], records: Sequence[Record]) -> None:
     """Raises StudyError when a step that the study tells of is none of this search: no strategy would know it."""
-    dimensions = {dimension.name: dimension for dimension in Beforehand(plan).dimensions}
-    told = [(step, f"{study.folder / IN_FLIGHT}, which names the steps under way") for step in study.in_flight]
-    told += [(each.step, f"Trial {each.name} of study {study.name!r}") for each in study.records if each.step]
+    in_flight = [_whole(step, dimensions) for step in study.in_flight]
+    told = [(step, f"{study.folder / IN_FLIGHT}, which names the steps under way") for step in in_flight]
+    told += [(each.step, f"Trial {each.name} of study {study.name!r}") for each in records if each.step]
     for step, where in told:
         known = step.point.keys() == dimensions.keys() and step.rung < len(plan.rungs)
         if not known or not all(_fits(dimensions[name], value) for name, value in step.point.items()):
@@ -116,19 +134,19 @@ def _fits(dimension: Dimension, value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _unfinished(study: Study) -> list[Step]:
+def _unfinished(study: Study, dimensions: Mapping[str, Dimension]) -> list[Step]:
     made = {(record.number, record.step.rung) for record in study.records if record.step is not None}
-    return [step for step in study.in_flight if (step.trial, step.rung) not in made]
+    return [_whole(step, dimensions) for step in study.in_flight if (step.trial, step.rung) not in made]
 
 
-def _retraced(plan: Plan, study: Study, most: int) -> Knowing | None:
+def _retraced(plan: Plan, study: Study, records: Sequence[Record], most: int) -> Knowing | None:
     """An engine led the way that the search took; None where it would take another."""
     known, begun = Knowing.nothing(plan), set[int]()
-    for record in study.records:
+    for record in records:
         if known.engine.ask(new=len(begun) < most) != record.step:
             return None
         begun.add(record.number)
         known.tell(record)
-    under_way = _unfinished(study)
+    under_way = _unfinished(study, {dimension.name: dimension for dimension in known.beforehand.dimensions})
     asked = [known.engine.ask(new=len(begun) < most) for _ in under_way]
     return known if asked == under_way else None

@@ -59,6 +59,8 @@ class Data(_Shape):
     test_size: Whole
     mean: list[float] = []
     std: list[float] = []
+    class_sizes: list[Whole] = []
+    split_hashes: list[str] = []
 
 
 class Spec(_Shape):

@@ -54,6 +54,7 @@ class Plan:
         limits: What every model must keep to.
         executor: Where trials run.
         resources: What they may use.
+        remarks: What a person should know of the data beforehand.
         left_open: Settings of how to compute that the user left open, so that a probe may change them.
         most_threads: Threads there are for a trial.
     """
@@ -73,6 +74,7 @@ class Plan:
     limits: tuple[Limit, ...]
     executor: Executor
     resources: Resources
+    remarks: tuple[str, ...] = ()
     left_open: tuple[str, ...] = ()
     most_threads: int = 1
 
@@ -92,7 +94,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     space = host.part(Space, settings.space)
     objective = chosen_objective(host, settings.objective, settings.goals)
     pricer = Pricer.of(settings)
-    source, data = data_for(space, settings.data, host)
+    source, data = data_for(space, settings.data, host, skip_bad=settings.skip_bad)
     task = host.part(Task, data.task)
     check_figures(objective.reads(task), task, pricer.tariff)
     pricer.check_devices(objective.reads(task))
@@ -147,6 +149,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
             memory_bytes=parse_size(settings.trial_memory) if settings.trial_memory else None,
             address=settings.address,
         ),
+        remarks=source.remarks(data),
         left_open=() if _is_small(data) else tuple(name for name in COMPUTING if getattr(settings, name) is None),
         # What the machines of a cluster have is not known here.
         most_threads=chosen.threads or 1 if settings.address else max(1, cores() // settings.jobs),
@@ -217,14 +220,22 @@ def _is_small(data: DataSpec) -> bool:
     return math.prod(data.input_shape) <= SMALL_EXAMPLE
 
 
-def data_for(space: Space, name: str | None, host: Host) -> tuple[DataSource, DataSpec]:
+def data_for(space: Space, name: str | None, host: Host, *, skip_bad: bool = False) -> tuple[DataSource, DataSpec]:
     """The data that a space is to work on: by name, or else the space's own example, or else the preferred one.
 
+    Args:
+        space: What it is for.
+        name: What the user calls it.
+        host: Knows the data sources.
+        skip_bad: Whether files that cannot be read are left out.
+
     Raises:
-        UsageError: There is no such data, or it poses a task that the space is not for.
+        UsageError: There is no such data, or it poses a task that the space is not for, or has no files to leave out.
     """
     chosen = name or space.default_data
     source = host.part(DataSource, chosen) if chosen else host.preferred(DataSource)
+    if skip_bad:
+        source = source.skipping_bad()
     data = source.spec()
     # A space is for a task in all its variants.
     if data.task.partition(":")[0] not in space.tasks:

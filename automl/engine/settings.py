@@ -54,6 +54,9 @@ class Settings(pydantic.BaseModel):
         "May be repeated.",
     )
     data: str | None = pydantic.Field(None, description="Data source; the space's own example when left out.")
+    skip_bad: bool = pydantic.Field(
+        False, description="Go on without files of the data that cannot be read; what is left out is named."
+    )
     narrow: dict[str, str] = pydantic.Field(
         {},
         alias="set",

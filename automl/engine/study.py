@@ -104,6 +104,7 @@ class Study:
         if name in names:
             study = cls.open(name, settings.home, settings.storage)
             study.check_same(settings)
+            study.check_same_data(plan.data)
             return study
         check_folder(settings.home, name)
         check_not_forgotten(name, settings.home)
@@ -364,6 +365,25 @@ class Study:
             raise StudyError(
                 f"Study {self.name!r} exists in {self.home} with other settings ({'; '.join(differing)}). "
                 "Give the new search another --study, or the old settings."
+            )
+
+    def check_same_data(self, data: DataSpec) -> None:
+        """Raises StudyError when the data is no longer what the study was made with, as far as it tells."""
+        before, now = self.data, data
+        # A study of an earlier version knows no hashes.
+        if not before.split_hashes:
+            return
+        splits = zip(("train", "val", "test"), before.split_hashes, now.split_hashes, strict=False)
+        changed = [f"the {name} split" for name, then, since in splits if then != since]
+        changed += [
+            f"{words} were {getattr(before, field)}, now {getattr(now, field)}"
+            for field, words in (("input_shape", "the images' sizes"), ("classes", "the classes"))
+            if getattr(before, field) != getattr(now, field)
+        ]
+        if changed:
+            raise StudyError(
+                f"The data {before.source} has changed since study {self.name!r} was made ({'; '.join(changed)}). "
+                "Put it back as it was, or give the new search another --study."
             )
 
 

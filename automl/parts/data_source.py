@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from automl.errors import UsageError
 from automl.parts.base import Part
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class DataSpec:
         test_size: Examples in the test split.
         mean: Mean of each channel over the training split, in the units the data module yields.
         std: Standard deviation of each channel over the training split.
+        class_sizes: Examples of each class in the training split, in the order of `classes`; empty when not told.
+        split_hashes: A text for the contents of each of train, val and test, which is another one when these are; empty
+            when not told. A study does not go on with other data than it was made with.
     """
 
     source: str
@@ -40,6 +44,8 @@ class DataSpec:
     test_size: int
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    class_sizes: tuple[int, ...] = ()
+    split_hashes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dict of JSON types."""
@@ -52,6 +58,10 @@ class DataSpec:
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
         return cls(**values)
+
+
+UNEVEN = 2.0
+"""How many times the smallest class the largest must be to be remarked on."""
 
 
 class DataSource(Part, abc.ABC):
@@ -70,6 +80,27 @@ class DataSource(Part, abc.ABC):
         Raises:
             UsageError: The data is not where it should be.
         """
+
+    def remarks(self, spec: DataSpec) -> tuple[str, ...]:
+        """What a person should know of the data before a search spends anything on it: a sentence each.
+
+        Uneven classes, where the spec tells their sizes. A source adds its own, such as examples that stand in two
+        splits.
+        """
+        sizes = spec.class_sizes
+        if not sizes or max(sizes) < UNEVEN * min(sizes):
+            return ()
+        most, least = (spec.classes[sizes.index(size)] for size in (max(sizes), min(sizes)))
+        uneven = f"Classes are uneven: from {min(sizes)} training examples ({least}) to {max(sizes)} ({most})."
+        return (f"{uneven} Who always answers {most} is right in {max(sizes) / sum(sizes):.0%} of them.",)
+
+    def skipping_bad(self) -> Self:
+        """The same data without those files that cannot be read; its name says so.
+
+        Raises:
+            UsageError: There are no such files here.
+        """
+        raise UsageError(f"Data {self.name!r} does not consist of files that could be left out one by one.")
 
     @abc.abstractmethod
     def datamodule(self, spec: DataSpec, *, batch_size: int, seed: int) -> LightningDataModule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
@@ -42,6 +43,26 @@ class DataSourceSuite(PartSuite):
         assert DataSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec, "the spec does not survive JSON"
         assert spec.source == self.part.name, f"the spec says it is of {spec.source}"
         assert len(set(spec.classes)) == len(spec.classes), f"a class stands twice in {spec.classes}"
+
+    def test_what_the_spec_tells_of_its_contents_is_so(self) -> None:
+        """Sizes of the classes, hashes of the splits, remarks; each may be left out."""
+        spec = self.part.spec()
+        assert len(spec.split_hashes) in {0, len(SPLITS)}, f"{len(spec.split_hashes)} hashes for {len(SPLITS)} splits"
+        assert len(set(spec.split_hashes)) == len(spec.split_hashes), "two splits have the same hash"
+        if spec.class_sizes:
+            sizes = self._epoch()[1].bincount(minlength=len(spec.classes)).tolist()
+            assert list(spec.class_sizes) == sizes, (
+                f"the spec tells of {spec.class_sizes} examples a class, not {sizes}"
+            )
+        assert all(remark.strip() for remark in self.part.remarks(spec)), "a remark says nothing"
+
+    def test_data_that_has_changed_is_not_trained_on(self) -> None:
+        """Where the spec tells hashes: loaders of other contents are refused."""
+        spec = self.part.spec()
+        if spec.split_hashes:
+            other = dataclasses.replace(spec, split_hashes=("", *spec.split_hashes[1:]))
+            with pytest.raises(UsageError):
+                self.part.datamodule(other, batch_size=BATCH, seed=0)
 
     def test_batches_are_as_the_spec_says(self) -> None:
         """Shapes, types, class indices, sizes of the splits."""

@@ -35,7 +35,7 @@ def export(spec: TrialSpec, folder: Path, kind: str, path: Path) -> None:
         folder: The trial's folder.
         kind: One of `FORMATS`. ``safetensors`` holds the weights, with the spec in its metadata under ``automl``;
             ``onnx`` holds the whole model, from ``input`` of shape ``(batch, *input_shape)`` to ``output``, and the
-            same metadata.
+            same metadata; the exporter folds batch normalization into the convolution before it.
         path: The file to make.
 
     Raises:

@@ -7,84 +7,82 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from automl.errors import UsageError
+from automl.training.flow import Activation, Flow, HiddenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torch import fx
+
     from automl.parts import Normalizer
 
 
-def swap_normalizers(model: nn.Module, normalizer: Normalizer) -> nn.Module:
+def swap_normalizers(
+    model: nn.Module, normalizer: Normalizer, input_shape: tuple[int, int, int] | None = None
+) -> nn.Module:
     """Replaces every `torch.nn.BatchNorm2d` of `model` by a layer of `normalizer`, in place.
 
-    Three kinds of batch normalization are told apart:
+    Subclasses count too, such as timm's ``BatchNormAct2d``, which has a module ``act`` and perhaps a module ``drop``
+    that it applies before. That activation goes to the normalizer; `torch.nn.Identity` means there is none.
 
-    - With its own activation: a subclass with a module ``act``, and perhaps a module ``drop`` that it applies before,
-      as timm's norm-act layers have. ``act`` goes to the normalizer; `torch.nn.Identity` means there is none.
-    - Within a `torch.nn.Sequential`, where what comes next is seen. An activation there stays, unless the normalizer
-      brings its own: then it becomes `torch.nn.Identity`.
-    - Anywhere else an activation, if there is one, hides in the code of some ``forward``. It stays, and the new layer
-      gets none; a normalizer that brings its own activation is refused.
+    Other activations stay where they are, unless the normalizer brings its own. Then the one that takes a batch
+    normalization's result, and that alone takes it, goes: its module becomes `torch.nn.Identity`. Where that module is
+    called at other places too, or a function such as ``torch.relu`` is called, the module around it is written anew
+    without that call (a `torch.fx.GraphModule` of the same children and parameters). Where the result goes elsewhere,
+    into a residual sum, a pool or another layer, the new layer gets no activation, and what activates the sum stays.
+    Gates, such as the sigmoid of squeeze-and-excitation, stay too.
 
-    Activations that follow no normalization, such as those within squeeze-and-excitation, stay. The new layers start
-    from their own initial values, on the device and in the data type of the old ones. A model without batch
-    normalization comes back as it was.
+    The new layers start from their own initial values, on the device and in the data type of the old ones. A model
+    without batch normalization, such as ConvNeXt with its layer normalization, comes back as it was.
 
     Args:
         model: Any model. The weights of its batch normalizations are lost, so swap before training or loading.
         normalizer: Makes the new layers.
+        input_shape: ``(channels, height, width)`` of one example. With it the model is run once on the meta device, and
+            `Normalizer.layer_at` is told the size of each map; without it, or where a layer sees maps of several sizes,
+            `Normalizer.layer` makes a layer for any.
 
     Returns:
-        `model`; or the new layer where `model` is itself a batch normalization.
+        `model`; or the new module where `model` is itself a batch normalization or had to be written anew.
 
     Raises:
-        UsageError: The normalizer brings its own activation, and what follows some batch normalization cannot be seen.
-            The model is left as it was.
+        UsageError: The normalizer brings its own activation, and what follows some batch normalization cannot be seen,
+            as the code around it depends on its data; or the model does not run on examples of `input_shape`. The
+            model is left as it was.
     """
     holder = nn.ModuleDict({"model": model})  # so that the model itself has a parent
     places = list(_places(holder, "", set()))
-    if normalizer.brings_activation:
-        _refuse_hidden_activations(places, normalizer)
-    layers: dict[tuple[nn.Module, bool], nn.Module] = {}  # a layer used in several places stays one layer
+    sizes = {} if input_shape is None else _map_sizes(model, input_shape)
+    flow = Flow(model)
+    followers = _followers(places, flow, normalizer) if normalizer.brings_activation else {}
+    layers: dict[nn.Module, nn.Module] = {}  # a layer used in several places stays one layer
     for place in places:
-        key = place.old, place.activates
-        if key not in layers:
-            layers[key] = _new_layer(place, normalizer)
-        place.parent.register_module(place.name, layers[key])
-        if place.follower and normalizer.brings_activation:
-            place.parent.register_module(place.follower, nn.Identity())
+        if place.old not in layers:
+            layers[place.old] = _new_layer(place.old, normalizer, followers.get(place.old, []), sizes.get(place.old))
+        place.parent.register_module(place.name, layers[place.old])
+    _leave_out([activation for found in followers.values() for activation in found], flow, holder)
     return holder["model"]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """A batch normalization and what is known of its surroundings.
+    """A batch normalization and where it sits.
 
     Attributes:
         parent: The module that holds it.
         name: Its name there.
         path: Its name from the model on.
         old: The batch normalization.
-        act: The activation it applies itself.
-        follower: Name, in the parent, of the activation that comes next.
-        hidden: Whether an activation may follow that cannot be seen.
     """
 
     parent: nn.Module
     name: str
     path: str
     old: nn.BatchNorm2d
-    act: nn.Module | None = None
-    follower: str | None = None
-    hidden: bool = False
-
-    @property
-    def activates(self) -> bool:
-        """Whether an activation is known to follow."""
-        return self.act is not None or self.follower is not None
 
 
 def _places(parent: nn.Module, path: str, visited: set[nn.Module]) -> Iterator[_Place]:
@@ -93,76 +91,112 @@ def _places(parent: nn.Module, path: str, visited: set[nn.Module]) -> Iterator[_
     # Not named_children(): it passes over the second place of a module that sits in two.
     for name, child in parent._modules.items():  # noqa: SLF001
         if isinstance(child, nn.BatchNorm2d):
-            yield _place(parent, name, path + name, child)
+            yield _Place(parent, name, path + name, child)
         elif child is not None and child not in visited:
             yield from _places(child, f"{path}{name}.", visited)
 
 
-def _place(parent: nn.Module, name: str, path: str, old: nn.BatchNorm2d) -> _Place:
-    act = getattr(old, "act", None)
-    if isinstance(act, nn.Module) and not isinstance(act, nn.Identity):
-        return _Place(parent, name, path, old, act=act)
-    after, module = _following(parent, name)
-    if _is_activation(module):
-        return _Place(parent, name, path, old, follower=after)
-    return _Place(parent, name, path, old, hidden=act is None and not _is_weighted(module))
+def _own(old: nn.BatchNorm2d, name: str) -> nn.Module | None:
+    """The module ``act`` or ``drop`` of a norm-act layer, if it does anything."""
+    module = getattr(old, name, None)
+    return module if isinstance(module, nn.Module) and not isinstance(module, nn.Identity) else None
 
 
-def _following(parent: nn.Module, name: str) -> tuple[str | None, nn.Module | None]:
-    """Name and module of what comes next in a `torch.nn.Sequential`; None where that is not known."""
-    if isinstance(parent, nn.Sequential) and type(parent).forward is nn.Sequential.forward:
-        after = itertools.dropwhile(lambda item: item[0] != name, parent._modules.items())  # noqa: SLF001
-        for following, module in itertools.islice(after, 1, None):
-            if not isinstance(module, nn.Identity):
-                return following, module
-    return None, None
-
-
-def _is_activation(module: nn.Module | None) -> bool:
-    return type(module).__module__ == "torch.nn.modules.activation"
-
-
-def _is_weighted(module: nn.Module | None) -> bool:
-    """Whether `module` is a layer of torch's with weights, which takes its input as it is.
-
-    A pool, a dropout or somebody's own module may stand between a normalization and its activation, or be one.
-    """
-    if module is None or not type(module).__module__.startswith("torch.nn.modules."):
-        return False
-    return any(True for _ in module.parameters(recurse=False))
-
-
-def _refuse_hidden_activations(places: Sequence[_Place], normalizer: Normalizer) -> None:
-    hidden = [place.path for place in places if place.hidden]
+def _followers(places: Sequence[_Place], flow: Flow, normalizer: Normalizer) -> dict[nn.Module, list[Activation]]:
+    """The calls of activations that a normalizer's own makes superfluous, by batch normalization."""
+    found: dict[nn.Module, list[Activation]] = {}
+    hidden: list[tuple[str, HiddenError]] = []
+    for place in places:
+        if place.old in found or _own(place.old, "act"):
+            continue
+        try:
+            found[place.old] = flow.activations(place.old)
+        except HiddenError as error:
+            # A norm-act layer without activation is one that its author wanted linear.
+            if not hasattr(place.old, "act"):
+                hidden.append((place.path, error))
     if hidden:
         others = f" and {len(hidden) - 1} more" if hidden[1:] else ""
         raise UsageError(
-            f"Normalizer {normalizer.name} brings its own activation, but whether one follows {hidden[0]}{others} "
-            "cannot be seen: the model would keep its own next to the normalizer's. Take another normalizer, or a "
-            "model whose activations are part of its normalization layers (such as timm's) or come right after them "
-            "in a torch.nn.Sequential."
+            f"Normalizer {normalizer.name} brings its own activation, but whether one follows {hidden[0][0]}{others} "
+            f"cannot be seen: {hidden[0][1]}. Take another normalizer, or a model whose activations are part of its "
+            "normalization layers (such as timm's) or come right after them in a torch.nn.Sequential."
         )
+    return found
 
 
-def _new_layer(place: _Place, normalizer: Normalizer) -> nn.Module:
-    old = place.old
+def _leave_out(activations: Sequence[Activation], flow: Flow, holder: nn.Module) -> None:
+    """Takes calls of activations away: the module where it is called but once, else the call from the owner's code."""
+    calls: dict[nn.Module, dict[fx.Node, None]] = {}
+    for activation in activations:
+        if activation.module is not None and flow.is_called_once(activation):
+            activation.owner.set_submodule(str(activation.node.target), nn.Identity())
+        else:
+            calls.setdefault(activation.owner, {})[activation.node] = None
+    # The innermost first: what is written anew takes the children that are there by then.
+    for owner in reversed([module for module in holder.modules() if module in calls]):
+        rewritten = flow.without(owner, list(calls[owner]))
+        for parent in list(holder.modules()):
+            for name, child in parent._modules.items():  # noqa: SLF001
+                if child is owner:
+                    parent.register_module(name, rewritten)
+
+
+def _map_sizes(model: nn.Module, input_shape: tuple[int, int, int]) -> dict[nn.Module, tuple[int, int]]:
+    """Height and width of the map that each batch normalization sees, where it is always the same."""
+    seen: dict[nn.Module, set[tuple[int, int]]] = {}
+
+    def note(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        height, width = inputs[0].shape[2:]
+        seen.setdefault(module, set()).add((height, width))
+
+    hooks = [m.register_forward_pre_hook(note) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    modes = {module: module.training for module in model.modules()}
+    state = {name: tensor.to("meta") for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    dtype = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), None)
+    try:
+        with torch.no_grad(), torch.device("meta"):
+            torch.func.functional_call(model.eval(), state, (torch.empty(1, *input_shape, dtype=dtype),))
+    except Exception as error:  # somebody's code may fail in any way
+        raise UsageError(
+            f"The model does not run on examples of shape {input_shape} ({type(error).__name__}: {error}); "
+            "give the shape it is made for, or none."
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    return {module: next(iter(sizes)) for module, sizes in seen.items() if len(sizes) == 1}
+
+
+def _new_layer(
+    old: nn.BatchNorm2d, normalizer: Normalizer, followers: Sequence[Activation], size: tuple[int, int] | None
+) -> nn.Module:
     like = next(itertools.chain(old.parameters(), old.buffers()), None)
     with contextlib.nullcontext() if like is None else like.device:
-        layer = _activated(place, normalizer)
+        layer = _activated(old, normalizer, followers, size)
     return layer.train(old.training) if like is None else layer.to(like.dtype).train(old.training)
 
 
-def _activated(place: _Place, normalizer: Normalizer) -> nn.Module:
+def _activated(
+    old: nn.BatchNorm2d, normalizer: Normalizer, followers: Sequence[Activation], size: tuple[int, int] | None
+) -> nn.Module:
     """The new layer with the activation and the drop layer of the old one."""
-    channels = place.old.num_features
-    drop = getattr(place.old, "drop", None)
-    drops = [drop] if isinstance(drop, nn.Module) and not isinstance(drop, nn.Identity) else []
+
+    def layer(act: nn.Module | None) -> nn.Module:
+        channels = old.num_features
+        return normalizer.layer(channels, act) if size is None else normalizer.layer_at(channels, act, size)
+
+    act, drop = _own(old, "act"), _own(old, "drop")
+    drops = [] if drop is None else [drop]
     if normalizer.brings_activation:
-        act = place.parent.get_submodule(place.follower) if place.follower else place.act
-        return _chain(normalizer.layer(channels, act), *drops)
+        if act is None and followers:
+            act = followers[0].module or nn.ReLU()
+        return _chain(layer(act), *drops)
     if drops:  # it stands between the normalization and the activation
-        return _chain(normalizer.layer(channels, None), *drops, *([place.act] if place.act else []))
-    return normalizer.layer(channels, place.act)
+        return _chain(layer(None), *drops, *([act] if act else []))
+    return layer(act)
 
 
 def _chain(*modules: nn.Module) -> nn.Module:

@@ -230,9 +230,10 @@ def test_every_setting_has_an_option():
 def test_spaces_lists_dimensions(capsys):
     assert run(["spaces", "efficientnet", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert {"phi", "normalizer", "learning_rate", "weight_decay", "drop_rate"} == {
-        d["name"] for d in listed["dimensions"]
-    }
+    found = {d["name"]: d["range"] for d in listed["dimensions"]}
+    assert {"phi", "normalizer", "learning_rate", "weight_decay", "drop_rate"} <= found.keys()
+    assert found["phi"] == "-32..-3"
+    assert found["alpha"] == "fixed"
     assert run(["spaces"]) == 0
     assert "efficientnet" in capsys.readouterr().out
 

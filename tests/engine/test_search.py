@@ -102,6 +102,16 @@ def test_a_study_goes_on_to_more_trials(study, tmp_path):
     assert len(set(configs)) == 6
 
 
+def test_a_study_goes_on_when_its_space_has_got_a_dimension(study, tmp_path, monkeypatch):
+    before = ToySpace.dimensions
+    added = Categorical("added", ("usual", "other"), "usual")
+    monkeypatch.setattr(ToySpace, "dimensions", lambda self, spec: (*before(self, spec), added))
+    more = search(tmp_path, study="s", trials=7)
+    assert [record.values for record in more.records[:4]] == [record.values for record in study.records]
+    assert all("added" in record.spec.config for record in more.records[4:])
+    assert len(more.records) == 7
+
+
 def test_a_finished_study_costs_nothing_more(study, tmp_path):
     bill = study.bill
     again = search(tmp_path, study="s")

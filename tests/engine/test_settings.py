@@ -23,7 +23,7 @@ def test_a_file_with_every_option(tmp_path):
         "rungs": "1,2", "max_params": "5M", "max_flops": "1G", "max_latency": "20ms@t4", "max_model_size": "10MB",
         "storage": "postgresql://me@host/automl",
         "jobs": 2, "executor": "process", "trial_timeout": "5m", "trial_memory": "2GB",
-        "address": "auto",
+        "address": "auto", "skip_bad": True,
     }  # fmt: skip
     assert set(values) == set(option_names())
     path.write_text(yaml.safe_dump(values))

@@ -1,5 +1,7 @@
 """Batch normalization out, another normalizer in."""
 
+import copy
+import io
 from collections import OrderedDict
 
 import pytest
@@ -76,9 +78,9 @@ class TestNormAct:
 
     @both
     def test_identity_is_no_activation(self, normalizer):
-        model = swap_normalizers(Block(NormAct(4)), normalizer)
-        assert isinstance(model.bn, Scale)
-        assert not model.bn.given
+        model = swap_normalizers(nn.Sequential(NormAct(4), nn.Conv2d(4, 4, 1)), normalizer)
+        assert isinstance(model[0], Scale)
+        assert not model[0].given
 
     def test_drop_stays_between_norm_and_activation(self):
         layer = swap_normalizers(Block(NormAct(4, nn.SiLU(), nn.Dropout2d())), PLAIN).bn
@@ -133,33 +135,257 @@ class Reversed(nn.Sequential):
         return x
 
 
-HIDDEN = {
-    "in code": Block,
-    "end of a sequential": lambda: nn.Sequential(nn.Conv2d(1, 4, 1), nn.BatchNorm2d(4)),
-    "before a pool": lambda: nn.Sequential(nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU()),
-    "before somebody's module": lambda: nn.Sequential(nn.BatchNorm2d(4), Block(NormAct(4))),
-    "a sequential in another order": lambda: Reversed(nn.BatchNorm2d(4), nn.ReLU()),
-}
+class Residual(nn.Module):
+    """As torchvision's: one ReLU for two places, one of them after the sum."""
+
+    def __init__(self, *, adds_in_place=False):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4)
+        self.conv2, self.bn2 = nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4)
+        self.relu = nn.ReLU(inplace=True)
+        self.adds_in_place = adds_in_place
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        if self.adds_in_place:
+            out += x
+        else:
+            out = out + x
+        return self.relu(out)
+
+
+class Around(nn.Module):
+    """Its activation follows the batch normalization at the end of what it holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.act = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)), nn.ReLU()
+
+    def forward(self, x, scale=None):
+        x = self.body(x)
+        if scale is not None:
+            x = x * scale
+        return self.act(x)
+
+
+class Optional(nn.Module):
+    """Its code depends on whether an argument is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(4)
+
+    def forward(self, x, scale=None):
+        x = torch.relu(self.bn(x))
+        return x if scale is None else x * scale
+
+
+class Calling(nn.Module):
+    """Calls a module with some arguments."""
+
+    def __init__(self, inner, **given):
+        super().__init__()
+        self.inner, self.given = inner, given
+
+    def forward(self, x):
+        return self.inner(x, **self.given)
+
+
+class Both(nn.Module):
+    """The result before the activation is used too."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn, self.act = nn.BatchNorm2d(4), nn.ReLU()
+
+    def forward(self, x):
+        x = self.bn(x)
+        return x + self.act(x)
+
+
+class Gate(nn.Module):
+    """Batch normalization before a sigmoid that weighs maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn, self.gate = nn.BatchNorm2d(4), nn.Sigmoid()
+
+    def forward(self, x):
+        return x * self.gate(self.bn(x))
+
+
+class Listed(nn.Module):
+    """Its layers sit in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4), nn.ReLU()])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class ByData(nn.Module):
+    """Its code depends on the numbers it is given."""
+
+    def __init__(self, norm=None):
+        super().__init__()
+        self.bn = norm or nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        return torch.relu(self.bn(x)) if x.mean() > 0 else self.bn(x)
+
+
+def scales(model):
+    return [module for module in model.modules() if isinstance(module, Scale)]
+
+
+X = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+
+
+def without_norms(model):
+    """What `model` computes when its normalizations do nothing and their activations are there."""
+    reference = copy.deepcopy(model)
+    for norm in reference.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps = 0.0
+    return reference.eval()(X)
+
+
+class ActingScale(Scale):
+    """Brings a ReLU."""
+
+    def forward(self, x):
+        return torch.relu(super().forward(x)) if self.given else super().forward(x)
+
+
+class Acting(Bringing):
+    """A ReLU as the normalizer's own: a model swapped right computes what it did before."""
+
+    def layer(self, channels, activation):
+        return ActingScale(channels, activation)
+
+
+class TestFlow:
+    @pytest.mark.parametrize(
+        ("build", "given"),
+        [
+            (Block, [True]),
+            (Residual, [True, False]),
+            (lambda: Residual(adds_in_place=True), [True, False]),
+            (lambda: nn.Sequential(Residual(), nn.Conv2d(4, 4, 1), Residual()), [True, False, True, False]),
+            (Around, [True]),
+            (lambda: nn.Sequential(Around(), Around()), [True, True]),
+            (Both, [False]),
+            (Gate, [False]),
+            (Listed, [True, True]),
+            (lambda: Reversed(nn.ReLU(), nn.BatchNorm2d(4)), [True]),
+            (lambda: Reversed(nn.BatchNorm2d(4), nn.ReLU()), [False]),
+            (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)), [False]),
+            (lambda: nn.Sequential(nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU()), [False]),
+            (lambda: nn.Sequential(nn.BatchNorm2d(4), nn.Dropout(), nn.ReLU()), [True]),
+            (lambda: nn.Sequential(nn.BatchNorm2d(4), Block(nn.Conv2d(4, 4, 1))), [False]),
+        ],
+    )
+    def test_an_activation_is_replaced_where_it_alone_follows(self, build, given):
+        torch.manual_seed(0)
+        model = build()
+        before = without_norms(model)
+        swapped = swap_normalizers(model, Acting()).eval()
+        assert [scale.given for scale in scales(swapped)] == given
+        torch.testing.assert_close(swapped(X), before)
+
+    def test_what_is_written_anew_keeps_its_parameters_and_can_be_copied_and_saved(self):
+        model = nn.Sequential(Residual(), Residual())
+        names = {name for name, _ in model.named_parameters() if "bn" not in name}
+        swapped = swap_normalizers(model, Acting())
+        assert swapped is model
+        assert {name for name, _ in swapped.named_parameters() if "bn" not in name} == names
+        assert torch.equal(copy.deepcopy(swapped)(X), swapped(X))
+        file = io.BytesIO()
+        torch.save(swapped, file)
+        assert torch.equal(torch.load(io.BytesIO(file.getvalue()), weights_only=False)(X), swapped(X))
+
+    @pytest.mark.parametrize("given", [{}, {"scale": -2.0}])
+    def test_code_is_followed_as_it_is_called(self, given):
+        model = swap_normalizers(Calling(Around(), **given), Acting())
+        assert [scale.given for scale in scales(model)] == [not given], "a product stands between"
+        model = swap_normalizers(Calling(Optional(), **given), Acting())
+        assert [scale.given for scale in scales(model)] == [True]
+        torch.testing.assert_close(model(X), torch.relu(X) * given.get("scale", 1))
+
+    def test_code_that_is_called_in_two_ways_is_refused(self):
+        inner = Optional()
+        with pytest.raises(UsageError, match="called with more arguments here and fewer there"):
+            swap_normalizers(nn.Sequential(Calling(inner), Calling(inner, scale=2.0)), Acting())
+
+    def test_an_activation_with_parameters_that_is_shared_goes_nowhere(self):
+        shared = nn.PReLU()
+        model = swap_normalizers(nn.Sequential(nn.BatchNorm2d(4), shared, nn.Conv2d(4, 4, 1), shared), Acting())
+        assert [scale.given for scale in scales(model)] == [True]
+        assert list(model.parameters())[-1] is shared.weight
+        model(X)
+
+    def test_other_normalizers_change_no_code(self):
+        model = nn.Sequential(Residual())
+        swap_normalizers(model, PLAIN)
+        assert type(model[0]) is Residual
+        assert not any(scale.given for scale in scales(model))
 
 
 class TestHidden:
-    @pytest.mark.parametrize("build", HIDDEN.values(), ids=HIDDEN.keys())
-    def test_normalizer_that_brings_its_own_is_refused(self, build):
-        model = build()
+    def test_normalizer_that_brings_its_own_is_refused(self):
+        model = nn.Sequential(ByData(), nn.ReLU())
         before = [type(module) for module in model.modules()]
         with pytest.raises(UsageError, match="bringing brings its own activation"):
             swap_normalizers(model, BRINGING)
         assert [type(module) for module in model.modules()] == before, "the model is left as it was"
 
-    @pytest.mark.parametrize("build", HIDDEN.values(), ids=HIDDEN.keys())
-    def test_others_take_none(self, build):
-        model = swap_normalizers(build(), PLAIN)
-        assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
-        assert not any(module.given for module in model.modules() if isinstance(module, Scale))
+    def test_others_take_none(self):
+        model = swap_normalizers(ByData(), PLAIN)
+        assert [scale.given for scale in scales(model)] == [False]
+
+    def test_a_norm_act_layer_says_itself(self):
+        assert [scale.given for scale in scales(swap_normalizers(ByData(NormAct(4, nn.SiLU())), BRINGING))] == [True]
+        assert [scale.given for scale in scales(swap_normalizers(ByData(NormAct(4)), BRINGING))] == [False]
 
     def test_message_says_where(self):
-        with pytest.raises(UsageError, match=r"follows model\.body\.bn and 1 more cannot be seen"):
-            swap_normalizers(nn.ModuleDict({"body": Block(), "head": Block()}), BRINGING)
+        with pytest.raises(UsageError, match=r"follows model\.body\.bn and 1 more cannot be seen: the code of ByData"):
+            swap_normalizers(nn.ModuleDict({"body": ByData(), "head": ByData()}), BRINGING)
+
+
+class TestMapSizes:
+    @pytest.fixture
+    def told(self, monkeypatch):
+        told = []
+        monkeypatch.setattr(Plain, "layer_at", lambda _, channels, act, size: told.append(size) or Scale(channels, act))
+        monkeypatch.setattr(Plain, "layer", lambda _, channels, act: told.append(None) or Scale(channels, act))
+        return told
+
+    def test_layers_are_told_the_size_of_their_map(self, told):
+        model = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4)).train()
+        swap_normalizers(model, PLAIN, (3, 9, 7))
+        assert told == [(9, 7), (4, 3)]
+        assert model.training
+
+    def test_without_a_shape_they_are_not(self, told):
+        swap_normalizers(nn.BatchNorm2d(3), PLAIN)
+        assert told == [None]
+
+    def test_maps_of_several_sizes_have_none(self, told):
+        norm = nn.BatchNorm2d(3)
+        swap_normalizers(nn.Sequential(norm, nn.MaxPool2d(2), norm), PLAIN, (3, 4, 4))
+        assert told == [None]
+
+    def test_a_wrong_shape_is_said_and_changes_nothing(self):
+        model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
+        with pytest.raises(UsageError, match=r"does not run on examples of shape \(1, 8, 8\)"):
+            swap_normalizers(model, PLAIN, (1, 8, 8))
+        assert isinstance(model[1], nn.BatchNorm2d)
+        assert model.training
+        assert not model[1]._forward_pre_hooks
 
 
 @both

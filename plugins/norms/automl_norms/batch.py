@@ -40,12 +40,15 @@ class BatchRenormAct(nn.BatchNorm2d):
     evaluation agree however small the batch. In evaluation it is batch normalization, by M and S.
 
     r_max and d_max start at 1 and 0, where the layer is batch normalization, and grow linearly to 3 and 5, as in the
-    paper's section 4. The paper's steps (5,000 to 40,000 for r_max, to 25,000 for d_max, of a training of 160,000 and
-    more) are divided by 50 here. The number of steps taken is a buffer, so a training goes on where it stopped.
+    paper's section 4. The paper's steps (5,000 to 40,000 for r_max, to 25,000 for d_max) are divided by 50 here, as
+    trainings on a processor are shorter by about that. The number of steps taken is a buffer, so a training goes on
+    where it stopped.
 
     Averages move by 0.01 a step, as in the paper: with batches of two, the 0.1 of batch normalization would average
-    twenty examples. `automl.training` lets them start unbiased. A channel with a single value in the whole batch
-    raises ValueError in training, as batch normalization does.
+    twenty examples. A short training is over before such averages have left its beginning behind, so that until step
+    990 they move by 10 / (t + 10) instead: at each step they tell of the last tenth of the training (polynomial-decay
+    averaging, Shamir & Zhang 2013, arXiv:1212.1824). A channel with a single value in the whole batch raises
+    ValueError in training, as batch normalization does.
 
     Args:
         channels: Channels of the feature map.
@@ -54,6 +57,9 @@ class BatchRenormAct(nn.BatchNorm2d):
 
     MOMENTUM = 0.01
     R_MAX, D_MAX = 3.0, 5.0
+    TAIL = 10
+    """The part of the steps until now that averages tell of is one in so many."""
+
     START, R_END, D_END = 100, 800, 500
     """Steps at which both bounds begin to grow, and at which each has grown."""
 
@@ -69,18 +75,16 @@ class BatchRenormAct(nn.BatchNorm2d):
         """``(batch, channels, height, width)`` to the same shape."""
         if not self.training:
             return self.act(super().forward(x))
+        if x.numel() == x.shape[1]:
+            raise ValueError(f"Batch renormalization has one value a channel, and no variance: {tuple(x.shape)}")
         # Batch normalization with other weights: gamma * (x^ * r + d) + beta = (gamma * r) * x^ + (gamma * d + beta).
         r, d = self._corrections(x.detach())
         weight, bias = self.weight * r, self.weight * d + self.bias
-        self.num_batches_tracked.add_(1)
-        out = nn.functional.batch_norm(
-            x, self.running_mean, self.running_var, weight, bias, training=True, momentum=self.momentum, eps=self.eps
-        )
-        return self.act(out)
+        return self.act(nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps))
 
     @torch.no_grad()
     def _corrections(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both corrections, r and d, by channel; the averages are those before this step."""
+        """Both corrections, r and d, by channel, from the averages before this step, which it then moves."""
         steps, kind = self.num_batches_tracked, self.running_mean.dtype
         most_r = 1 + (self.R_MAX - 1) * _grown(steps, self.START, self.R_END)
         most_d = self.D_MAX * _grown(steps, self.START, self.D_END)
@@ -88,6 +92,11 @@ class BatchRenormAct(nn.BatchNorm2d):
         root = (self.running_var + self.eps).sqrt()
         r = ((variance + self.eps).sqrt() / root).clamp(1 / most_r, most_r)
         d = ((mean - self.running_mean) / root).clamp(-most_d, most_d)
+        values = x.numel() / x.shape[1]
+        moved = (self.TAIL / (steps + self.TAIL)).clamp_min(self.MOMENTUM).to(kind)
+        self.running_mean.lerp_(mean.to(kind), moved)
+        self.running_var.lerp_((variance * (values / (values - 1))).to(kind), moved)
+        self.num_batches_tracked.add_(1)
         return r.to(kind), d.to(kind)
 
 

@@ -16,8 +16,7 @@ MAP = (2, 3)
 class EvoNorm(nn.Module, abc.ABC):
     """What both have in common: ``y = gamma * h(x) + beta``.
 
-    Without activation h is the identity, as in the paper's own code (appendix, listings of B0 and S0): such a layer
-    only scales and shifts.
+    Without activation h is the identity, as in the authors' code: such a layer only scales and shifts.
 
     Attributes:
         gamma: Scale of each channel, shape ``(channels,)``; starts at 1.
@@ -56,7 +55,7 @@ class EvoNorm(nn.Module, abc.ABC):
 
 
 class EvoNormB0(EvoNorm):
-    """EvoNorm-B0 (table 4 and appendix of the paper).
+    """EvoNorm-B0 (Liu et al. 2020).
 
     With the variance over the batch, ``s2``, and over one map, ``i2``::
 
@@ -100,7 +99,7 @@ class EvoNormB0(EvoNorm):
 
 
 class EvoNormS0(EvoNorm):
-    """EvoNorm-S0 (table 4 and appendix of the paper).
+    """EvoNorm-S0 (Liu et al. 2020).
 
     With the variance over a group of channels of one example, ``g2``::
 

@@ -19,12 +19,17 @@ often.
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
 from typing import Any
 
 import torch
 
 MAP = (2, 3)
 """Height and width."""
+
+OVER = (0, 2, 3)
+"""Examples, height and width."""
 
 CHUNK = 1 << 18
 """Numbers worked on at a time. No statistic spans two examples, so examples go through all operations in groups, and a
@@ -65,15 +70,19 @@ class FilterResponse(torch.autograd.Function):
         eps: torch.Tensor | float,
     ) -> torch.Tensor:
         """Keeps x and r."""
+        if (kernels := _kernels(x)) is not None:
+            z, r = kernels.forward(x, gamma, beta, tau, eps)
+            ctx.save_for_backward(x, r, gamma, beta, tau)
+            return z
         kind = _precision(x)
         scale, shift = _by_channel(gamma, kind), _by_channel(beta, kind)
         least = None if tau is None else _by_channel(tau, kind)
-        z = torch.empty_like(x)
-        roots = [
-            _forward(some, out, scale, shift, least, eps)
-            for some, out in zip(_chunks(x, x), _chunks(z, x), strict=True)
-        ]
-        r = roots[0] if len(roots) == 1 else torch.cat(roots)
+        z, step = torch.empty_like(x), _step(x)
+        if step >= len(x):
+            r = _forward(x, z, scale, shift, least, eps)
+        else:
+            chunks = zip(x.split(step), z.split(step), strict=True)
+            r = torch.cat([_forward(some, out, scale, shift, least, eps) for some, out in chunks])
         ctx.save_for_backward(x, r, gamma, beta, tau)
         return z
 
@@ -90,24 +99,40 @@ class FilterResponse(torch.autograd.Function):
                 "away, or another normalizer."
             )
         x, r, gamma, beta, tau = ctx.saved_tensors
-        kind = r.dtype
-        scale = _by_channel(gamma, kind)
-        bound = None if tau is None else _by_channel(beta.to(kind) - tau.to(kind), kind)
         dz = dz.contiguous(memory_format=_format(x))
-        dx = torch.empty_like(x)
-        chunks = [_chunks(tensor, x) for tensor in (x, dz, dx, r)]
-        scratch = torch.empty_like(chunks[0][0], dtype=kind)
-        parts = [_backward(*chunk, scale, bound, scratch) for chunk in zip(*chunks, strict=True)]
-        correlations = [part[0] for part in parts]
-        correlation = correlations[0] if len(parts) == 1 else torch.cat(correlations)
-        dbeta, total = (_sum([part[index] for part in parts]) for index in (1, 2))
+        if (kernels := _kernels(x)) is not None:
+            dx, (correlation, *sums) = kernels.backward(x, dz, r, gamma, beta, tau)
+            dbeta, total = (part.sum(OVER) for part in sums)
+        else:
+            dx, correlation, dbeta, total = _by_examples(x, dz, r, gamma, beta, tau)
         size = x.shape[2] * x.shape[3]
-        dgamma = correlation.sum((0, *MAP)).mul_(size)
-        dtau = None if tau is None else total - dbeta
+        dgamma = _cast(correlation.sum(OVER).mul_(size), gamma.dtype)
+        dtau = None if tau is None else _cast(total - dbeta, tau.dtype)
         deps = None
         if ctx.needs_input_grad[4]:
-            deps = (correlation * scale * r * r).sum() * (-0.5 * size)
-        return dx, dgamma.to(gamma.dtype), dbeta.to(beta.dtype), dtau if dtau is None else dtau.to(tau.dtype), deps
+            deps = (correlation * _by_channel(gamma, r.dtype) * r * r).sum() * (-0.5 * size)
+        return dx, dgamma, _cast(dbeta, beta.dtype), dtau, deps
+
+
+def _by_examples(
+    x: torch.Tensor,
+    dz: torch.Tensor,
+    r: torch.Tensor,
+    gamma: torch.Tensor,
+    beta: torch.Tensor,
+    tau: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`_backward` of all examples, some at a time: dx, and its results."""
+    kind, step = r.dtype, _step(x)
+    scale = _by_channel(gamma, kind)
+    bound = None if tau is None else _by_channel(beta, kind) - _by_channel(tau, kind)
+    dx, scratch = torch.empty_like(x), torch.empty_like(x[:step], dtype=kind)
+    if step >= len(x):
+        return dx, *_backward(x, dz, dx, r, scale, bound, scratch)
+    chunks = zip(*(tensor.split(step) for tensor in (x, dz, dx, r)), strict=True)
+    parts = [_backward(*chunk, scale, bound, scratch[: len(chunk[0])]) for chunk in chunks]
+    correlations, dbetas, totals = zip(*parts, strict=True)
+    return dx, torch.cat(correlations), torch.stack(dbetas).sum(0), torch.stack(totals).sum(0)
 
 
 def _forward(
@@ -119,7 +144,7 @@ def _forward(
     eps: torch.Tensor | float,
 ) -> torch.Tensor:
     """Writes z of some examples and returns their r ``(examples, channels, 1, 1)``."""
-    wide = x.to(gamma.dtype)
+    wide = _cast(x, gamma.dtype)
     out = z if z.dtype == wide.dtype else torch.empty_like(wide)
     r = torch.mul(wide, wide, out=out).mean(MAP, keepdim=True).add_(eps).rsqrt_()
     _affine(wide, r * gamma, beta, out)
@@ -144,7 +169,7 @@ def _backward(
     Returns:
         ``mean(dy * x * r)`` by example and channel, and the sums of dy and of dz by channel.
     """
-    wide, dz = x.to(r.dtype), dz.to(r.dtype)
+    wide, dz = _cast(x, r.dtype), _cast(dz, r.dtype)
     out = dx if dx.dtype == wide.dtype else torch.empty_like(wide)
     scale = r * gamma
     if bound is None:
@@ -152,9 +177,9 @@ def _backward(
     else:
         _affine(wide, scale, bound, out)
         torch.ops.aten.threshold_backward.grad_input(dz, out, 0, grad_input=out)  # dy, in the place of y - tau
-    dbeta = out.sum((0, *MAP))
-    total = dbeta if bound is None else dz.sum((0, *MAP))
-    correlation = torch.mul(out, wide, out=scratch[: len(x)]).mean(MAP, keepdim=True).mul_(r)
+    dbeta = out.sum(OVER)
+    total = dbeta if bound is None else dz.sum(OVER)
+    correlation = torch.mul(out, wide, out=scratch).mean(MAP, keepdim=True).mul_(r)
     out.addcmul_(wide, correlation * r, value=-1).mul_(scale)
     if out is not dx:
         dx.copy_(out)
@@ -163,25 +188,37 @@ def _backward(
 
 def _affine(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor) -> None:
     """Writes ``x * scale + shift``, in the way that a CPU does fastest."""
-    if _format(x) == torch.channels_last:
+    if x.is_contiguous(memory_format=torch.channels_last):
         torch.addcmul(shift, x, scale, out=out)
     else:  # where two operands stand still along the map, PyTorch's loop over it is not vectorized
         torch.mul(x, scale, out=out).add_(shift)
 
 
-def _chunks(tensor: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """`tensor` in groups of examples, as many as of `like` are `CHUNK` numbers."""
-    step = max(1, CHUNK // max(1, like[0].numel())) if len(like) else 1
-    return (tensor,) if step >= len(like) or like.is_meta else tensor.split(step)
+def _kernels(x: torch.Tensor) -> ModuleType | None:
+    """The kernels of `fused`, where there are a GPU and Triton; they know single and half precision, dense maps."""
+    if not x.is_cuda or x.dtype == torch.float64 or not x.is_contiguous(memory_format=_format(x)):
+        return None
+    return _triton()
+
+
+@functools.cache
+def _triton() -> ModuleType | None:
+    try:
+        from automl_norms import fused
+    except ImportError:  # PyTorch for AMD or Windows may come without
+        return None
+    return fused
+
+
+def _step(x: torch.Tensor) -> int:
+    """Examples that are `CHUNK` numbers; all of them on the meta device, where calls are counted."""
+    examples = max(1, len(x))
+    return examples if x.is_meta else max(1, CHUNK * examples // max(1, x.numel()))
 
 
 def _precision(x: torch.Tensor) -> torch.dtype:
     """Of the statistics of x: the square of a half-precision number overflows at 256."""
     return torch.float64 if x.dtype == torch.float64 else torch.float32
-
-
-def _sum(parts: list[torch.Tensor]) -> torch.Tensor:
-    return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
 
 
 def _format(x: torch.Tensor) -> torch.memory_format:
@@ -191,4 +228,9 @@ def _format(x: torch.Tensor) -> torch.memory_format:
 
 def _by_channel(parameter: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
     """Shape ``(channels,)`` as ``(1, channels, 1, 1)``."""
-    return parameter.to(kind).view(1, -1, 1, 1)
+    return _cast(parameter, kind).view(1, -1, 1, 1)
+
+
+def _cast(tensor: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    """A tenth of the time of a call of `torch.Tensor.to`, where there is nothing to do."""
+    return tensor if tensor.dtype == kind else tensor.to(kind)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from automl_norms.frn import FilterResponseNorm
 from automl_norms.group import group_count
 from automl_norms.normalizers import (
     BatchNorm,
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from automl.testing.normalizers import NormalizerSuite
-from automl.training.swap import swap_normalizers
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -102,51 +100,3 @@ class TestFilterResponse(NormalizerSuite):
         x = torch.randn(1, 8, 1, 1, requires_grad=True)
         FilterResponse().layer(8, nn.SiLU())(x).sum().backward()
         assert x.grad.any()
-
-
-class TestEfficientNet:
-    @pytest.fixture
-    def build(self):
-        timm = pytest.importorskip("timm")
-
-        def build(part=None, **options):
-            model = timm.create_model("efficientnet_b0", **options)
-            return model if part is None else swap_normalizers(model, part)
-
-        return build
-
-    def test_frn_takes_the_place_of_norms_and_their_activations(self, build):
-        with torch.device("meta"):
-            model, timms = build(FilterResponse()), build(norm_layer="frntlu")
-        layers = [module for module in model.modules() if isinstance(module, FilterResponseNorm)]
-        assert len(layers) == 49
-        assert sum(layer.tau is not None for layer in layers) == 33, "16 projections are linear"
-        assert [name for name, module in model.named_modules() if isinstance(module, nn.SiLU)] == [
-            name for name, module in timms.named_modules() if isinstance(module, nn.SiLU)
-        ]
-        assert sum(isinstance(module, nn.SiLU) for module in model.modules()) == 16, "in squeeze-and-excitation"
-        assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
-
-    def test_parameters_of_frn(self, build):
-        with torch.device("meta"):
-            ours, timms = (
-                sum(p.numel() for p in m.parameters()) for m in (build(FilterResponse()), build(norm_layer="frntlu"))
-            )
-        assert timms == 5_307_748
-        assert ours == timms + 49, "one learned eps a layer, which timm has not"
-
-    def test_bn_changes_nothing(self, build):
-        torch.manual_seed(0)
-        original = build(num_classes=3)
-        swapped = build(BatchNorm(), num_classes=3)
-        swapped.load_state_dict(original.state_dict())
-        x = torch.randn(2, 3, 64, 64)
-        for mode in (True, False):
-            assert torch.equal(swapped.train(mode)(x), original.train(mode)(x))
-
-    @pytest.mark.parametrize("part", [GroupNorm(), FilterResponse()], ids=["gn", "frn"])
-    def test_trains_on_one_example(self, build, part):
-        model = build(part, num_classes=3).to(memory_format=torch.channels_last)
-        model(torch.randn(1, 3, 32, 32)).sum().backward()
-        idle = [name for name, p in model.named_parameters() if p.grad is None and not name.endswith("eps_l")]
-        assert not idle

@@ -1,7 +1,6 @@
 """Filter response normalization against its paper, and what its autograd function promises."""
 
 import copy
-import warnings
 
 import pytest
 import torch
@@ -113,20 +112,6 @@ def test_a_dead_map_has_finite_gradients():
 def test_half_precision_does_not_overflow():
     out = FilterResponseNorm(1, activate=True)(torch.full((1, 1, 4, 4), 1000.0).half())
     assert torch.equal(out, torch.ones_like(out))
-
-
-def test_exports_to_onnx(tmp_path):
-    pytest.importorskip("onnxscript")
-    runtime = pytest.importorskip("onnxruntime")
-    path = tmp_path / "frn.onnx"
-    model = nn.Sequential(frn(4), nn.AdaptiveAvgPool2d(1), frn(4)).float().eval()
-    x = torch.randn(2, 4, 3, 3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(model, (x,), path, dynamo=True, verbose=False)
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (out,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    torch.testing.assert_close(torch.from_numpy(out), model(x))
 
 
 formats = pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["first", "last"])

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+
 from automl.errors import UsageError
+from automl_vision.examples import LARGEST, scaled
+from automl_vision.pictures import MODES, UnreadableError, bombs_refused, pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    import torch
-    from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-"""Pillow reads more, EPS among them, for which it starts Ghostscript: a program within a picture."""
-
-
-def read_images(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
+def read_images(path: Path, shape: tuple[int, ...], *, own_units: bool = False) -> torch.Tensor:
     """Images from a picture file or from a ``.npy`` array.
 
-    A picture of 8 or 16 bits a channel is turned to grey or RGB, resized to the height and width asked for, and scaled
-    to [0, 1]. An array is taken as it is: of one image ``(height, width)`` or ``(channels, height, width)``, or of many
-    ``(images, ...)``, in [0, 1].
+    A picture of 8 or 16 bits a channel is turned upright, brought to the channels, height and width asked for, and
+    scaled to [0, 1]. An array is of one image ``(height, width)`` or ``(channels, height, width)``, or of many
+    ``(images, ...)``, and is taken as it is, in [0, 1].
 
     Args:
         path: The file.
         shape: ``(channels, height, width)`` of one image.
+        own_units: Of arrays: 8 and 16 bits are scaled to [0, 1], others may be of any range, and channels may be last.
 
     Returns:
         float32 of shape ``(images, channels, height, width)``.
@@ -35,17 +33,24 @@ def read_images(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
     Raises:
         UsageError: The file is missing, unreadable, or of another shape or range.
     """
-    import torch
-
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
-    array = _array(path, shape) if path.suffix == ".npy" else _picture(path, shape)
-    return torch.from_numpy(array)
+    if path.suffix == ".npy":
+        images = _array(path, shape, last=own_units)
+        return scaled(images) if own_units and images.dtype in LARGEST else _in_range(path, images, any_range=own_units)
+    channels, height, width = shape
+    if channels not in MODES:
+        raise UsageError(f"{path}: no picture has {channels} channels; save the image as an array, with numpy.save.")
+    try:
+        with bombs_refused():
+            picture = pixels(path, channels, (height, width))
+    except UnreadableError as error:
+        raise UsageError(f"{path} is neither a picture nor a .npy array: {error}.") from error
+    return scaled(torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()))
 
 
-def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    import numpy as np
-
+def _array(path: Path, shape: tuple[int, ...], *, last: bool) -> torch.Tensor:
+    """An array of `shape` for each image, in a type of its own."""
     try:
         array = np.load(path, allow_pickle=False)
     except Exception as error:  # a damaged header makes NumPy raise what its tokenizer likes
@@ -57,45 +62,22 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     given = array.shape
     if array.ndim in {2, 3} and array.shape[-2:] == shape[1:] and shape[0] == 1:
         array = array.reshape(-1, *shape)
-    elif array.shape == shape:
+    elif array.ndim == len(shape):
         array = array[None]
+    if last and array.shape[1:] != shape and array.shape[1:] == (*shape[1:], shape[0]):
+        array = np.moveaxis(array, -1, 1)
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         raise UsageError(f"{path} holds an array of shape {given}; the model takes images of shape {shape}.")
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array) or not np.isfinite(array).all():
         raise UsageError(f"{path} holds values that are not finite real numbers.")
-    if array.min() < 0 or array.max() > 1:
-        low, high = array.min(), array.max()
+    if array.dtype not in {np.dtype(np.uint8), np.dtype(np.uint16)}:
+        array = array.astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _in_range(path: Path, images: torch.Tensor, *, any_range: bool) -> torch.Tensor:
+    images = images.float()
+    low, high = float(images.min()), float(images.max())
+    if not any_range and (low < 0 or high > 1):
         raise UsageError(f"{path} holds values from {low:g} to {high:g}; pixels are expected in [0, 1].")
-    return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    import numpy as np
-    from PIL import Image
-
-    channels, height, width = shape
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 million pixels on, and from twice as many it refuses.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened = Image.open(path, formats=FORMATS)
-        with opened:
-            opened.load()
-            mode, image = opened.mode, _eight_bits(opened).convert("L" if channels == 1 else "RGB")
-    except Exception as error:  # what a damaged picture raises depends on its format and the damage
-        raise UsageError(f"{path} is neither a picture nor a .npy array: {error}") from error
-    if mode in {"I", "F"}:
-        raise UsageError(f"{path} has pixels of 32 bits, whose range is not known; save it with 8 or 16 bits.")
-    image = image.resize((width, height), Image.Resampling.BOX)
-    pixels = np.asarray(image, dtype=np.float32) / 255
-    return pixels.reshape(height, width, channels).transpose(2, 0, 1)[None].copy()
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits brought down to 8; Pillow's own conversion would cut all above 255 to white."""
-    import numpy as np
-    from PIL import Image
-
-    if not image.mode.startswith("I;16"):
-        return image
-    return Image.fromarray((np.asarray(image, dtype=np.float32) / 257).round().astype(np.uint8))
+    return images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
@@ -97,11 +97,17 @@ def with_pixels(body: nn.Module, config: Config, spec: DataSpec, normalizer: Nor
 
 
 def mobile(
-    stages: list[list[str]], config: Config, spec: DataSpec, *, head_channels: int, activation: type[nn.Module]
+    stages: list[list[str]],
+    config: Config,
+    spec: DataSpec,
+    *,
+    head_channels: int,
+    activation: type[nn.Module],
+    divisor: int = 8,
 ) -> EfficientNet:
     """A network of depthwise convolutions, its channels and repeats rounded as the paper's code of EfficientNet does.
 
-    Channels go to multiples of 8 and never below 0.9 of the request, stem and head too; repeats are rounded up.
+    Channels go to multiples of `divisor` and never below 0.9 of the request, stem and head too; repeats are rounded up.
 
     Args:
         stages: In timm's notation: repeats, kernel, stride, expansion, channels, squeeze-excitation.
@@ -109,8 +115,9 @@ def mobile(
         spec: Shape of the images; the classes.
         head_channels: Of the last 1x1 convolution, before scaling; 0 for none.
         activation: Within the blocks; their last layer is linear.
+        divisor: Of all numbers of channels.
     """
-    channels = partial(round_channels, multiplier=config["width"])
+    channels = partial(round_channels, multiplier=config["width"], divisor=divisor)
     return EfficientNet(
         block_args=decode_arch_def(stages, config["depth"]),
         num_classes=len(spec.classes),
@@ -178,9 +185,9 @@ def timm_model(
         raise UsageError(f"timm knows no model named {name!r}.")
     # Only models with a position for each patch want to know the side beforehand; the others refuse to be told.
     fixed = {"img_size": resolution_px} if config is not None and config.fixed_input_size else {}
-    create = timm.create_model if weights is None else weights.create
+    arguments: dict[str, Any] = {"in_chans": channels, "num_classes": classes, **fixed, **options}
     try:
-        model: nn.Module = create(name, in_chans=channels, num_classes=classes, **fixed, **options)
+        model: nn.Module = (timm.create_model if weights is None else weights.create)(name, **arguments)
     except (AssertionError, RuntimeError, ValueError, TypeError) as error:
         raise UsageError(
             f"timm's {name} does not take {channels} x {resolution_px} x {resolution_px}: {error}"

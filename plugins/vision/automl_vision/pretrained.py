@@ -58,9 +58,10 @@ class Weights:
         """
         # Given as a dict the weights come before all that timm would download or unpickle by itself.
         overlay = {"state_dict": dict(self.state), "num_classes": self.classes, "label_offset": 0, "custom_load": False}
-        model: torch.nn.Module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **arguments)
+        model: Any = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **arguments)
         model.pretrained_cfg.pop("state_dict", None)  # else the model would keep a second copy
-        return model
+        made: torch.nn.Module = model
+        return made
 
 
 def read_weights(path: Path, name: str) -> Weights:
@@ -88,7 +89,7 @@ def _read(path: Path, name: str, stamp: tuple[int, int]) -> Weights:  # noqa: AR
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        state = load_state_dict(str(path), weights_only=True)
+        state: dict[Any, Any] = load_state_dict(str(path), weights_only=True)
     except Exception as error:  # what a damaged file makes its reader raise depends on the damage
         raise UsageError(
             f"{path} cannot be read as weights, in safetensors or in torch.save's format with tensors alone: "

@@ -19,6 +19,9 @@ MOMENTUM = 0.9
 LEARNING_RATE = (1e-2, 5e-2, 2.5e-2)
 """Low, high and default of the peak learning rate, for AdamW."""
 
+NORMALIZERS = ("bn", "frn", "gn")
+"""Searched by default, as far as they are installed and fit. Two dozen trials cannot tell a dozen layers apart."""
+
 P = TypeVar("P", Loss, Normalizer)
 
 
@@ -40,7 +43,7 @@ def recipe(
     Args:
         spec: The data; its task decides which losses there are.
         last_map_px: Side of the last feature map of the largest model, in pixels. Normalizers that want larger ones are
-            left to who asks for them; None offers all.
+            left to who asks for them; None leaves none for that.
         normalizer: Whether the models have a normalization that can be swapped.
         learning_rate: Low, high and default of its peak, made for AdamW; SGD and RMSProp want others (``--set``).
         drop_rate: Whether the models have a dropout before the classifier.
@@ -69,10 +72,11 @@ def recipe(
 
 
 def _normalizers(last_map_px: int | None) -> Categorical | None:
-    """The normalizers installed; those that want larger maps than these images give are left to who asks for them."""
+    """The normalizers installed; rarer ones and those that want larger maps are left to who asks for them."""
     parts = get_host().parts(Normalizer)
-    fitting = [part for part in parts if last_map_px is None or part.least_map_px <= last_map_px]
-    return _choice("normalizer", fitting or parts, [part.name for part in parts], "normalization layer")
+    fitting = [part for part in parts if last_map_px is None or part.least_map_px <= last_map_px] or parts
+    usual = [part for part in fitting if part.name in NORMALIZERS] or fitting
+    return _choice("normalizer", usual, [part.name for part in parts], "normalization layer")
 
 
 def _losses(task: str) -> Categorical | None:

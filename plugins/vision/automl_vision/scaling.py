@@ -27,7 +27,7 @@ IMAGE_DIMENSIONS = 3
 
 def side_px(spec: DataSpec) -> int:
     """The longer side of the data's images, in pixels."""
-    return math.ceil(max(spec.input_shape[-2:]))
+    return max(spec.input_shape[-2:])
 
 
 def enlarged_px(spec: DataSpec) -> int:
@@ -86,7 +86,7 @@ def scaled(config: Config) -> Config:
 class ScaledSpace(Space, abc.ABC):
     """A convolutional network for images whose width, depth and resolution scale.
 
-    A subclass says what network (`body`), over which range of phi (`phi`), and which dimensions of its own it has
+    A subclass says what network (`body`), over which range of phi (`scaling`), and which dimensions of its own it has
     (`architecture`). Its input is halved five times unless it says otherwise (`stride`).
 
     Attributes:

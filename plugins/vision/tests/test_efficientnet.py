@@ -1,4 +1,4 @@
-"""EfficientNet's compound scaling and its released sizes (Tan & Le 2019, tables 2 and 8)."""
+"""EfficientNet's compound scaling and its released sizes (Tan & Le 2019, table 2)."""
 
 from __future__ import annotations
 

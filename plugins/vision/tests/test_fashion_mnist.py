@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from automl_vision.fashion_mnist import CLASSES, FILES, FashionMNIST, stratified_order
+from automl_vision.fashion_mnist import CLASSES, FILES, FashionMNIST
+from automl_vision.splits import stratified_order
 from PIL import Image
 
 from automl.errors import UsageError

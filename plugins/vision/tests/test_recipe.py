@@ -16,7 +16,9 @@ from torch.nn import functional
 
 from automl.engine.narrow import parse_narrowing
 from automl.errors import UsageError
+from automl.hookspecs import hookimpl
 from automl.host import Host, use_host
+from automl.parts import Normalizer
 from automl.price.flops import count
 from automl.testing.toy import toy_plugin
 from automl.training.fit import run_trial
@@ -67,6 +69,16 @@ class TestDimensions:
         assert "frn" in named(SPEC, last_map_px=1)["normalizer"].limits
         assert "frn" in named(SPEC, last_map_px=2)["normalizer"].choices
         assert "frn" in named(SPEC)["normalizer"].choices
+
+    def test_rarer_normalizers_are_left_to_who_asks(self, host):
+        assert set(named(SPEC)["normalizer"].choices) == {"bn", "frn", "gn"}
+        assert {"ln", "in"} <= set(named(SPEC)["normalizer"].limits)
+        mine = type("Mine", (Normalizer,), {"name": "mine", "summary": "mine", "layer": lambda *_: None})
+        with use_host(Host([])) as other:
+            other.register(
+                type("Plugin", (), {"automl_normalizers": staticmethod(hookimpl(lambda: [mine()]))})(), name="mine"
+            )
+            assert named(SPEC)["normalizer"].choices == ("mine",)
 
     def test_losses_are_those_of_the_task_and_variants_can_be_asked_for(self):
         loss = named(SPEC)["loss"]
@@ -194,9 +206,7 @@ class TestClassifier:
         monkeypatch.setattr("automl_vision.classifier.Classifier", Before)
         assert fit(tmp_path / "before") == default
 
-    @pytest.mark.parametrize(
-        "config", [{"optimizer": "rmsprop"}, {"optimizer": "sgd", "momentum": 0.0}, {"optimizer": "sgd"}]
-    )
+    @pytest.mark.parametrize("config", [{"optimizer": "rmsprop"}, {"optimizer": "sgd", "momentum": 0.0}])
     def test_a_training_in_steps_gives_the_same_bytes(self, tmp_path, config):
         assert fit(tmp_path / "one", **config) == fit(tmp_path / "two", (1, None), **config)
 
@@ -259,8 +269,6 @@ class TestClassifier:
 
     def test_a_loss_of_another_task_is_refused(self, host):
         from automl_losses.losses import CrossEntropy
-
-        from automl.hookspecs import hookimpl
 
         plugin, loss = toy_plugin(), CrossEntropy()
         loss.name, loss.tasks = "other", ("regression",)

@@ -67,7 +67,7 @@ def test_a_small_second_version_is_within_reach(configure):
 @pytest.mark.parametrize("preactivation", [False, True])
 @pytest.mark.parametrize("baseline", ["resnet20", "resnet50"])
 def test_frn_replaces_every_activation_but_those_after_a_sum(baseline, preactivation, configure):
-    from automl_norms.layers import FilterResponseNorm
+    from automl_norms.frn import FilterResponseNorm
 
     config = configure(ResNet(), DIGITS, phi=-8, baseline=baseline, preactivation=preactivation, normalizer="frn")
     network = ResNet().build(config, DIGITS)[1]

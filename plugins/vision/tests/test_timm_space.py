@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import optuna
 import pytest
 import torch
 from automl_vision.digits import Digits
-from automl_vision.timm_space import SMALL, Timm
+from automl_vision.timm_space import OWN, SMALL, Timm
 
 from automl.engine.narrow import NarrowedTrial, parse_narrowing
 from automl.errors import UsageError
 from automl.testing.spaces import SpaceSuite
 
 SPEC = Digits().spec()
+
+
+def suggested(**wishes):
+    narrowing = parse_narrowing(wishes, Timm().dimensions(SPEC), "timm")
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    return Timm().suggest(NarrowedTrial(trial, narrowing), SPEC)
 
 
 class TestTimm(SpaceSuite):
@@ -52,12 +59,60 @@ def test_a_model_of_patches_takes_another_resolution():
 
 
 def test_other_names_can_be_asked_for_and_unknown_ones_are_told():
-    narrowing = parse_narrowing({"model": "resnet18"}, Timm().dimensions(SPEC), "timm")
-    import optuna
-
-    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
-    assert Timm().suggest(NarrowedTrial(trial, narrowing), SPEC)["model"] == "resnet18"
+    assert suggested(model="resnet18")["model"] == "resnet18"
     with pytest.raises(UsageError, match="no choice of 'model'"):
         parse_narrowing({"model": "resnet1"}, Timm().dimensions(SPEC), "timm")
     with pytest.raises(UsageError, match="knows no model"):
         Timm().build({"model": "nobody_s_net", "resolution_px": 32}, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("test_resnet", set()),
+        ("test_convnext", {"normalizer"}),
+        ("repvit_m0_9", {"drop_path_rate"}),
+        ("vgg11", {"normalizer", "drop_path_rate"}),
+    ],
+)
+def test_a_model_is_asked_only_for_what_it_has(name, lacks):
+    assert {"normalizer", "drop_path_rate"} - suggested(model=name).keys() == lacks
+    assert {"optimizer", "learning_rate", "momentum", "weight_decay", "drop_rate"} <= suggested(model=name).keys()
+
+
+def test_its_normalizer_is_its_own_until_another_is_asked_for():
+    assert suggested(model="test_resnet")["normalizer"] == OWN
+    config = suggested(model="test_resnet", normalizer="gn", resolution_px="32")
+    assert config["normalizer"] == "gn"
+    assert "gn" in Timm().describe(config)
+    norms = {
+        type(module).__name__ for module in Timm().build(config, SPEC).modules() if "Norm" in type(module).__name__
+    }
+    assert norms == {"GroupNormAct"}
+
+
+def test_a_normalizer_that_does_not_suit_a_model_is_told():
+    config = suggested(model="test_resnet", normalizer="frn", resolution_px="32")
+    with pytest.raises(UsageError, match="frn brings its own activation"):
+        Timm().build(config, SPEC)
+
+
+def test_regularisation_reaches_the_model():
+    config = suggested(model="test_resnet", drop_rate="0.25", drop_path_rate="0.5", resolution_px="32")
+    model = Timm().build(config, SPEC)[1]
+    assert model.drop_rate == 0.25
+    assert max(m.drop_prob for m in model.modules() if type(m).__name__ == "DropPath") == 0.5
+
+
+def test_configs_of_old_studies_build_what_they_did():
+    import timm
+
+    models = []
+    for build in (
+        lambda: Timm().build({"model": "test_resnet", "resolution_px": 32}, SPEC)[1],
+        lambda: timm.create_model("test_resnet", in_chans=1, num_classes=10),
+    ):
+        torch.manual_seed(0)
+        models.append(build().state_dict())
+    assert models[0].keys() == models[1].keys()
+    assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])
