@@ -39,7 +39,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "efficientnet": {
         "space": "efficientnet",
         "set": {"base_width": "0.25", "base_depth": "0.3", "base_px": "36", "phi": "0"},
-        "learning_rate": 0.2,
+        "learning_rate": 0.05,
     },
 }
 """A space, what is fixed of it, and the peak of the learning rate at a batch of 128; the rest is in `RECIPE`."""
