@@ -11,14 +11,13 @@ import torch
 from torch import nn
 
 from automl.errors import UsageError
+from automl.parts import Normalizer
 from automl.training.flow import Activation, Flow, HiddenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import fx
-
-    from automl.parts import Normalizer
 
 
 def swap_normalizers(
@@ -42,9 +41,9 @@ def swap_normalizers(
     Args:
         model: Any model. The weights of its batch normalizations are lost, so swap before training or loading.
         normalizer: Makes the new layers.
-        input_shape: ``(channels, height, width)`` of one example. With it the model is run once on the meta device, and
-            `Normalizer.layer_at` is told the size of each map; without it, or where a layer sees maps of several sizes,
-            `Normalizer.layer` makes a layer for any.
+        input_shape: ``(channels, height, width)`` of one example. With it, where the normalizer has a
+            `Normalizer.layer_at` of its own, the model is run once on the meta device to tell it the size of each map;
+            without it, or where a layer sees maps of several sizes, `Normalizer.layer` makes a layer for any.
 
     Returns:
         `model`; or the new module where `model` is itself a batch normalization or had to be written anew.
@@ -56,7 +55,8 @@ def swap_normalizers(
     """
     holder = nn.ModuleDict({"model": model})  # so that the model itself has a parent
     places = list(_places(holder, "", set()))
-    sizes = {} if input_shape is None else _map_sizes(model, input_shape)
+    asks = type(normalizer).layer_at is not Normalizer.layer_at
+    sizes = _map_sizes(model, input_shape) if asks and input_shape is not None else {}
     flow = Flow(model)
     followers = _followers(places, flow, normalizer) if normalizer.brings_activation else {}
     layers: dict[nn.Module, nn.Module] = {}  # a layer used in several places stays one layer

@@ -57,7 +57,7 @@ class Pixels(nn.Module):
     """From raw pixels in the data's own size to standardised pixels in the model's: what is exported takes files.
 
     Args:
-        size_px: Height and width the model wants; the images are resized bilinearly to it.
+        size_px: Height and width the model wants, one number for both; the images are resized bilinearly to them.
         mean: Mean of each channel.
         std: Standard deviation of each channel.
     """
@@ -65,35 +65,43 @@ class Pixels(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, size_px: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, size_px: int | tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
-        self.size_px = size_px
+        self.size_px = (size_px, size_px) if isinstance(size_px, int) else size_px
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images ``(batch, channels, height, width)`` to ``(batch, channels, size_px, size_px)``."""
+        """Images ``(batch, channels, height, width)`` to ``(batch, channels, *size_px)``."""
         images = (images - self.mean) / self.std
-        size = (self.size_px, self.size_px)
-        if images.shape[-2:] == size:
+        height, width = self.size_px
+        if images.shape[-2:] == (height, width):
             return images
         # Without antialiasing a large image made small would keep a few of its pixels and drop the rest.
-        shrinks = images.shape[-1] > self.size_px or images.shape[-2] > self.size_px
-        return functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=shrinks)
+        shrinks = images.shape[-1] > width or images.shape[-2] > height
+        return functional.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=shrinks)
+
+
+def size_of(spec: DataSpec, resolution_px: int) -> tuple[int, int]:
+    """Height and width in the proportions of the data's images, the longer side `resolution_px`, neither below 1."""
+    height, width = spec.input_shape[-2:]
+    factor = resolution_px / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def with_pixels(body: nn.Module, config: Config, spec: DataSpec, normalizer: Normalizer | None) -> nn.Module:
     """A network with its normalizer, its convolutions made quick and raw pixels made its input.
 
     Args:
-        body: From standardised pixels ``(batch, channels, resolution_px, resolution_px)``.
-        config: ``resolution_px``.
+        body: From standardised pixels ``(batch, channels, height, width)``.
+        config: ``resolution_px``, of the longer side.
         spec: Mean and deviation of the images.
         normalizer: Takes the place of batch normalization; None leaves timm's own.
     """
+    size = size_of(spec, config["resolution_px"])
     if normalizer is not None:
-        swap_normalizers(body, normalizer)
-    return nn.Sequential(Pixels(config["resolution_px"], spec.mean, spec.std), quicken(body))
+        body = swap_normalizers(body, normalizer, (spec.input_shape[0], *size))
+    return nn.Sequential(Pixels(size, spec.mean, spec.std), quicken(body))
 
 
 def mobile(

@@ -10,13 +10,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from automl_norms.frn import FilterResponseNorm
 from automl_vision.classification import ImageClassification
 from automl_vision.datamodule import ImageDataModule
 from automl_vision.depthwise import DepthwiseConv2d, quicken
 from automl_vision.digits import Digits
 from automl_vision.efficientnet import EfficientNet
 from automl_vision.files import read_images
-from automl_vision.models import Pixels
+from automl_vision.models import Pixels, size_of
 from PIL import Image
 from torch import nn
 
@@ -157,6 +158,22 @@ def test_pixels_are_standardised_and_resized_both_ways():
         out = Pixels(size, (0.2,), (0.5,))(images)
         assert out.shape == (1, 1, size, size)
         torch.testing.assert_close(out, torch.full_like(out, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((8, 8), (16, 16)), ((32, 96), (5, 16)), ((96, 32), (16, 5)), ((1, 500), (1, 16))]
+)
+def test_models_keep_the_proportions_of_the_images(shape, size):
+    assert size_of(dataclasses.replace(IMAGENET, input_shape=(3, *shape)), 16) == size
+
+
+def test_only_layers_of_single_pixels_learn_their_eps():
+    spec = dataclasses.replace(IMAGENET, input_shape=(1, 32, 32), classes=tuple("ab"), mean=(0.5,), std=(0.2,))
+    config = at(0.0, spec, "frn", base_width=0.1, base_depth=0.1, base_px=32)
+    model = EfficientNet().build(config, spec)
+    layers = [module for module in model.modules() if isinstance(module, FilterResponseNorm)]
+    # The fifth halving leaves a pixel: two layers of that block, three of the next and the head.
+    assert [layer.eps_l is not None for layer in layers] == [False] * (len(layers) - 6) + [True] * 6
 
 
 def test_pixels_are_standardised_by_channel():
