@@ -53,7 +53,7 @@ class FilterResponseNorm(nn.Module):
             eps = self.EPS + self.eps_l.abs()
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return response.plain(x, self.gamma, self.beta, self.tau, eps)
-        out: torch.Tensor = response.FilterResponse.apply(x, self.gamma, self.beta, self.tau, eps)  # type: ignore[no-untyped-call]
+        out: torch.Tensor = response.FilterResponse.apply(x, self.gamma, self.beta, self.tau, eps)
         return out
 
     def extra_repr(self) -> str:

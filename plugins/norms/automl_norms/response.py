@@ -61,7 +61,7 @@ class FilterResponse(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # autograd names no arguments
+    def forward(
         ctx: Any,
         x: torch.Tensor,
         gamma: torch.Tensor,
