@@ -175,6 +175,11 @@ class StrategySuite(PartSuite):
         run = Run(self.part, dimensions=FLAT[:-1]).go(3)
         assert len(run.told) == 1, f"there is one point, and {len(run.told)} steps"
 
+    def test_no_dimension_at_all(self) -> None:
+        """A user may have fixed every one: there is one candidate all the same."""
+        run = Run(self.part, dimensions=()).go(3)
+        assert [step.point for step in run.told] == [{}], f"there is one point, and these steps: {run.told}"
+
     def test_prices_known_beforehand(self) -> None:
         """The contract is kept with quotes too, of which the score is never known."""
         run = Run(self.part, rungs=RUNGS, quotes=True).go(self.steps, workers=2)

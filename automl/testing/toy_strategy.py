@@ -59,8 +59,8 @@ class _Random:
         while self._landmarks:
             if self._problem.admits(point := self._landmarks.pop(0)):
                 return self._step(point)
-        point = next((point for point in drawn if self._problem.admits(point)), {})
-        return self._step(point) if point else None
+        point = next((point for point in drawn if self._problem.admits(point)), None)
+        return None if point is None else self._step(point)
 
     def _step(self, point: Point) -> Step:
         self._next += 1

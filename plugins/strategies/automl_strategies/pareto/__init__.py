@@ -20,6 +20,11 @@ class Pareto(Strategy):
 
     def start(self, problem: Problem) -> Searcher:
         """A fresh searcher."""
+        if not problem.dimensions:
+            # The user has fixed them all: there is one candidate, and nothing to learn.
+            from automl_strategies.simple import Random
+
+            return Random().start(problem)
         from automl_strategies.pareto.searcher import ParetoSearcher
 
         return ParetoSearcher(problem)
