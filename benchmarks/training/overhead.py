@@ -40,7 +40,8 @@ def datamodule_of(spec: TrialSpec, examples: int | None) -> Any:
     datamodule: Any = build_datamodule(spec)
     if examples:
         datamodule.splits = {
-            name: tuple(part[:examples] for part in split) for name, split in datamodule.splits.items()
+            name: type(split)(split.images[:examples], split.labels[:examples])
+            for name, split in datamodule.splits.items()
         }
     return datamodule
 

@@ -17,7 +17,8 @@ def test_a_file_with_every_option(tmp_path):
     path = tmp_path / "search.yaml"
     values = {
         "space": "toy", "objective": "toy-green", "data": "toy", "set": {"width": "2..8"}, "trials": 3, "epochs": 2,
-        "batch_size": 16, "predictions": 10, "seed": 1, "threads": 1, "study": "mine", "home": "here",
+        "batch_size": 16, "predictions": 10, "seed": 1, "threads": 1,
+        "precision": "bf16-mixed", "memory_format": "contiguous", "study": "mine", "home": "here",
         "tracking_uri": "off", "goal": ["accuracy:max"], "country": "DEU", "carbon_g_per_kwh": 381.0,
         "usd_per_kwh": 0.3, "usd_per_hour": 1.5, "time": "10m", "budget": ["5Wh", "2USD"], "strategy": "toy-random",
         "rungs": "1,2", "max_params": "5M", "max_flops": "1G", "max_latency": "20ms@t4", "max_model_size": "10MB",
