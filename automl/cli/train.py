@@ -53,7 +53,8 @@ def command(
         result = run_trial(spec, folder, advance)
     result = opened.pricer.complete(result)
     if result.score is None:
-        raise TrialError(f"Training failed: {result.cause.rstrip(".")}.")
+        cause = result.cause.rstrip(".")
+        raise TrialError(f"Training failed: {cause}.")
     same = (spec.epochs, spec.rung) == (record.spec.epochs, record.spec.rung) and result.score == record.result.score
     if same:
         _mend(opened.step_folder(record.spec), folder)
