@@ -114,7 +114,8 @@ def _whole(step: Step, dimensions: Mapping[str, Dimension]) -> Step:
     A space may get a dimension with a plugin that was installed since; the default is what was done before.
     """
     missing = {name: dimension.default for name, dimension in dimensions.items() if name not in step.point}
-    return dataclasses.replace(step, point={**step.point, **missing}) if missing else step
+    # A point of nothing at all is no old one, but a damaged one.
+    return dataclasses.replace(step, point={**step.point, **missing}) if missing and step.point else step
 
 
 def _check(plan: Plan, study: Study, dimensions: Mapping[str, Dimension], records: Sequence[Record]) -> None:

@@ -59,8 +59,10 @@ class _Random:
         while self._landmarks:
             if self._problem.admits(point := self._landmarks.pop(0)):
                 return self._step(point)
-        point = next((point for point in drawn if self._problem.admits(point)), None)
-        return None if point is None else self._step(point)
+        for point in drawn:
+            if self._problem.admits(point):
+                return self._step(point)
+        return None
 
     def _step(self, point: Point) -> Step:
         self._next += 1
