@@ -267,6 +267,14 @@ class Lax(ToyRandom):
         return self
 
 
+class Needy(Searcher):
+    """Takes a point of no dimension for none."""
+
+    def ask(self, *, new=True):
+        step = super().ask(new=new)
+        return step if step and step.point else None
+
+
 CASES = [
     (broken(Moody), "test_the_same_outcomes_give_the_same_steps", ((1,),)),
     (broken(Outside), "test_steps_keep_to_the_contract", None),
@@ -291,6 +299,7 @@ CASES = [
     (broken(Emptying), "test_the_problem_is_left_as_it_was", ()),
     (broken(Narrow), "test_dimensions_of_a_single_value", ((1,),)),
     (broken(Narrow), "test_only_single_values", ()),
+    (broken(Needy), "test_no_dimension_at_all", ()),
     (broken(Frozen, ToyHalving), "test_steps_keep_to_the_contract", "rungs"),
     (broken(Sharing), "test_two_searchers_know_nothing_of_each_other", ()),
     (broken(Curious), "test_prices_known_beforehand", ()),

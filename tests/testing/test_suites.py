@@ -70,7 +70,7 @@ class Outside(ToySpace):
 
 class Flat(ToySpace):
     def dimensions(self, spec):
-        return (*super().dimensions(spec), Float("momentum", 0.5, 0.5, 0.5))
+        return (*super().dimensions(spec), Float("momentum", 0.6, 0.5, 0.55))
 
 
 class Wilful(ToySpace):

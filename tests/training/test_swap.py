@@ -379,13 +379,18 @@ class TestMapSizes:
         swap_normalizers(nn.Sequential(norm, nn.MaxPool2d(2), norm), PLAIN, (3, 4, 4))
         assert told == [None]
 
-    def test_a_wrong_shape_is_said_and_changes_nothing(self):
+    def test_a_wrong_shape_is_said_and_changes_nothing(self, told):
         model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
         with pytest.raises(UsageError, match=r"does not run on examples of shape \(1, 8, 8\)"):
             swap_normalizers(model, PLAIN, (1, 8, 8))
         assert isinstance(model[1], nn.BatchNorm2d)
         assert model.training
         assert not model[1]._forward_pre_hooks
+        assert not told
+
+    def test_the_model_is_not_run_for_a_normalizer_that_asks_nothing(self):
+        model = swap_normalizers(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), PLAIN, (1, 8, 8))
+        assert not isinstance(model[1], nn.BatchNorm2d)
 
 
 @both

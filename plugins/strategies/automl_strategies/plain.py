@@ -41,7 +41,7 @@ class PlainSearcher(abc.ABC):
         # Where all is fixed the one point there is has no value, and is a point all the same.
         point = self._landmark()
         if point is None:
-            point = self.propose()
+            point = self.propose() if self.problem.dimensions else self.by_chance()
         if point is None:
             return None
         self.number += 1
