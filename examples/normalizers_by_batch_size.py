@@ -28,6 +28,9 @@ NORMALIZERS = ("bn", "brn", "gn", "frn", "ln", "in")
 
 REFERENCE_BATCH = 128
 
+APART = 100
+"""From one study's seed to the next."""
+
 MODELS: dict[str, dict[str, Any]] = {
     # Three stages of 8, 16 and 32 channels with one block each, on maps of 28, 14 and 7 pixels.
     "resnetv2": {
@@ -142,7 +145,8 @@ def main() -> None:
         options.seeds, options.epochs, options.images, options.batches = 1, 1, 720, [32, 8]
         options.home = options.home.with_name(f"{options.home.name}-quick")
     rows = []
-    for seed in range(options.seeds):
+    # A trial's own seed is its study's plus its number: the studies' lie so far apart that no training is made twice.
+    for seed in range(0, APART * options.seeds, APART):
         for batch_size in options.batches:
             for model in options.models:
                 scores = tested(study_of(model, batch_size, seed, options), options.home)
