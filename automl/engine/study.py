@@ -99,7 +99,7 @@ class Study:
         database = Database(settings.home, settings.storage)
         storage = database.open()
         names = optuna.study.get_all_study_names(storage)
-        stem = _as_name(f"{settings.data}-{settings.space}")
+        stem = _as_name(f"{_short(settings.data or '')}-{_short(settings.space)}")
         name = settings.study or _free_name(stem, [*names, *_folders(settings.home)])
         if name in names:
             study = cls.open(name, settings.home, settings.storage)
@@ -385,6 +385,12 @@ class Study:
                 f"The data {before.source} has changed since study {self.name!r} was made ({'; '.join(changed)}). "
                 "Put it back as it was, or give the new search another --study."
             )
+
+
+def _short(name: str) -> str:
+    """A part's name without what makes a study's too long: the folders of a path, and a query."""
+    name, colon, variant = name.partition(":")
+    return name + colon + re.sub(r"(^|@)[^@]*/", r"\1", variant.partition("?")[0].rstrip("/"))
 
 
 def _as_name(text: str) -> str:

@@ -14,6 +14,7 @@ from automl.engine.front import dominates
 from automl.engine.hold import held
 from automl.engine.observer import Observer
 from automl.engine.resolve import resolve
+from automl.engine.study import _short
 from automl.errors import StorageError, StudyError, TrialError, UsageError
 from automl.parts import Categorical
 from automl.price.energy import use_reader
@@ -127,6 +128,20 @@ def test_other_settings_under_an_old_name(study, tmp_path):
 
 def test_names_are_found_by_counting(toys, tmp_path):
     assert [search(tmp_path, trials=1).name for _ in range(2)] == ["toy-toy-1", "toy-toy-2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("digits", "digits"),
+        ("folder:/home/me/pets/", "folder:pets"),
+        ("folder:pets?size=96&skip-bad", "folder:pets"),
+        ("fashion-mnist:6000@/data/sets", "fashion-mnist:6000@sets"),
+        ("timm:resnet18@w/a.pth", "timm:resnet18@a.pth"),
+    ],
+)
+def test_a_study_is_named_without_paths(name, short):
+    assert _short(name) == short
 
 
 def test_wishes_are_kept_to(toys, tmp_path):
