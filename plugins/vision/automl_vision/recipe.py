@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from automl.host import get_host
-from automl.parts import Categorical, DataSpec, Dimension, Float, Loss, Normalizer
+from automl.parts import Categorical, Config, DataSpec, Dimension, Float, Loss, Normalizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,3 +91,10 @@ def _choice(name: str, parts: Sequence[P], limits: Sequence[str], summary: str) 
         return None
     default = next((part for part in parts if part.preferred), parts[0])
     return Categorical(name, tuple(part.name for part in parts), default.name, limits=tuple(limits), summary=summary)
+
+
+def described(config: Config) -> list[str]:
+    """The recipe in a few words: loss and optimizer where they are not the usual ones, and the learning rate."""
+    usual = {"loss": "cross-entropy", "optimizer": OPTIMIZERS[0]}
+    words = [str(config[name]) for name, common in usual.items() if config.get(name, common) != common]
+    return [*words, *([f"lr {config['learning_rate']:.2g}"] if "learning_rate" in config else [])]

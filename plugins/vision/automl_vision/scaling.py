@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from automl.errors import UsageError
 from automl.host import get_host
 from automl.parts import Config, DataSpec, Dimension, Float, Integer, Normalizer, Space, Trial
-from automl_vision.recipe import recipe
+from automl_vision.recipe import described, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,10 +151,10 @@ class ScaledSpace(Space, abc.ABC):
         return with_pixels(self.body(config, spec), config, spec, normalizer)
 
     def describe(self, config: Config) -> str:
-        """What is particular, resolution, normalizer and learning rate."""
+        """What is particular, resolution, normalizer and recipe."""
         words = [*self.particulars(config), f"{config['resolution_px']} px"]
         words += [config["normalizer"]] if "normalizer" in config else []
-        return " · ".join([*words, f"lr {config['learning_rate']:.2g}"])
+        return " · ".join([*words, *described(config)])
 
     def particulars(self, config: Config) -> list[str]:
         """The config in a word or two."""

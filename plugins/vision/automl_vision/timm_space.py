@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from automl.errors import UsageError, unknown_name
 from automl.host import get_host
 from automl.parts import Categorical, Config, DataSpec, Dimension, Integer, Normalizer, Space, Trial
-from automl_vision.recipe import recipe
+from automl_vision.recipe import described, recipe
 
 if TYPE_CHECKING:
     import torch
@@ -156,10 +156,10 @@ class Timm(Space):
         return torch.nn.Sequential(Pixels(side, mean, std), model)
 
     def describe(self, config: Config) -> str:
-        """Architecture, resolution, normalizer if it is another, and learning rate."""
+        """Architecture, resolution, normalizer if it is another, and recipe."""
         words = [config["model"], f"{config['resolution_px']} px"]
         words += [config["normalizer"]] if config.get("normalizer", OWN) != OWN else []
-        return " · ".join([*words, *([f"lr {config['learning_rate']:.2g}"] if "learning_rate" in config else [])])
+        return " · ".join([*words, *described(config)])
 
     def _weights(self, sha256: str | None = None) -> Weights | None:
         """Those of the file; None without one.

@@ -11,7 +11,7 @@ from automl_vision.classification import ImageClassification
 from automl_vision.classifier import Classifier
 from automl_vision.digits import Digits
 from automl_vision.optimizers import RMSPROP_EPS, make_optimizer
-from automl_vision.recipe import OPTIMIZERS, recipe
+from automl_vision.recipe import OPTIMIZERS, described, recipe
 from torch.nn import functional
 
 from automl.engine.narrow import parse_narrowing
@@ -276,3 +276,19 @@ class TestClassifier:
         host.register(plugin, name="mine")
         with pytest.raises(UsageError, match="'other' is for regression, not for image-classification"):
             ImageClassification().module(torch.nn.Linear(2, 2), {"loss": "other"}, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"learning_rate": 0.0251}, ["lr 0.025"]),
+        ({"loss": "cross-entropy", "optimizer": "adamw", "learning_rate": 0.1}, ["lr 0.1"]),
+        (
+            {"loss": "label-smoothing:0.2", "optimizer": "sgd", "learning_rate": 0.1},
+            ["label-smoothing:0.2", "sgd", "lr 0.1"],
+        ),
+        ({}, []),
+    ],
+)
+def test_a_description_names_what_is_not_usual(config, words):
+    assert described(config) == words
