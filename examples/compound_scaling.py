@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 BASELINE = {"base_width": "0.25", "base_depth": "0.5", "base_px": "28"}
 RECIPE = {"normalizer": "bn", "loss": "cross-entropy", "learning_rate": "0.02", "drop_rate": "0.1"}
 
+FIRST_SEED = 1000
+"""A trial's own seed is its study's plus its number: the search has used those up to the number of its trials."""
+
 COLORS = {"compound": "#0072B2", "depth": "#D55E00", "width": "#009E73", "resolution": "#CC79A7"}
 
 
@@ -70,10 +73,12 @@ def tested(record: Record, seed: int, home: Path) -> float:
 
 def family(study: automl.Study, options: argparse.Namespace) -> pd.DataFrame:
     """A row a training."""
-    [finding] = analyses.findings(study).values()
+    finding = analyses.findings(study).get("compound-scaling")
+    if study.trial_count < options.trials or finding is None:
+        raise SystemExit(f"{study.name} was stopped; run the same command again to go on.")
     records = {record.name: record for record in study.records}
     rows = []
-    for seed in range(1, 1 + options.seeds):
+    for seed in range(FIRST_SEED, FIRST_SEED + options.seeds):
         for member in finding.rows:
             score = tested(records[member["trial"]], seed, options.home)
             rows.append({**member, "seed": seed, "test_accuracy": score})

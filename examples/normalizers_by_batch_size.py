@@ -77,6 +77,8 @@ def tested(study: automl.Study, home: Path) -> dict[str, float]:
     kept = home / study.name / "test.json"
     if kept.is_file():
         return dict(json.loads(kept.read_text()))
+    if len(study.records) < len(NORMALIZERS):
+        raise SystemExit(f"{study.name} was stopped; run the same command again to go on.")
     scores = {}
     for record in study.records:
         trained = record.result.status == "complete"

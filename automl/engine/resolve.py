@@ -12,6 +12,7 @@ from automl.engine.executor import Serial
 from automl.engine.goals import check_figures, chosen_objective
 from automl.engine.limits import Limit, limits_of, parse_size
 from automl.engine.narrow import Choices, Range, opened, parse_narrowing
+from automl.engine.points import narrowed
 from automl.engine.pricer import Pricer
 from automl.engine.rungs import OFF, default_rungs, parse_rungs
 from automl.engine.settings import EPOCHS
@@ -104,6 +105,7 @@ def resolve(settings: Settings, host: Host | None = None) -> Plan:
     dimensions = space.dimensions(data)
     narrow = {**opened(strategy.opens, dimensions), **settings.narrow}
     narrowing = parse_narrowing(narrow, dimensions, space.name)
+    strategy.check(narrowed(dimensions, narrowing))
     limits = limits_of(settings)
     pricer.check_devices(limit.figure for limit in limits)
     rungs = _rungs(settings, space, data)

@@ -123,6 +123,14 @@ class Strategy(Part, abc.ABC):
     def start(self, problem: Problem) -> Searcher:
         """A fresh searcher; it may import what it needs."""
 
+    def check(self, dimensions: Sequence[Dimension]) -> None:
+        """Told what a search leaves open, before anything is made of it.
+
+        Raises:
+            UsageError: It cannot search these; the message says what it wants.
+        """
+        return
+
     def foresee(self, dimensions: Sequence[Dimension], trials: int) -> Sequence[Point] | None:
         """Points much like those that a search of so many trials will try, by which it is priced beforehand.
 

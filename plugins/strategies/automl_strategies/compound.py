@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from automl.errors import UsageError
+from automl.parts import Categorical
 from automl.parts.strategy import Outcome, Point, Problem, Step, Strategy
 from automl_strategies.points import Key, fits, key, typed
 
@@ -63,15 +64,24 @@ class Compound(Strategy):
         """A searcher.
 
         Raises:
-            UsageError: One of alpha, beta, gamma and phi is not left to search.
+            UsageError: One of alpha, beta, gamma and phi is not left to search; see `check`.
         """
-        free = {dimension.name for dimension in problem.dimensions}
-        if missing := [name for name in self.opens if name not in free]:
+        self.check(problem.dimensions)
+        return _Family(problem)
+
+    def check(self, dimensions: Sequence[Dimension]) -> None:
+        """Wants a range of each of alpha, beta, gamma and phi."""
+        found = {dimension.name: dimension for dimension in dimensions}
+        if missing := [name for name in self.opens if name not in found]:
             raise UsageError(
                 f"Strategy {self.name} scales by {', '.join(self.opens)}, and {' and '.join(missing)} cannot be varied "
                 "here: take a space that has them, such as efficientnet, and do not fix them with --set."
             )
-        return _Family(problem)
+        if listed := [name for name in self.opens if isinstance(found[name], Categorical)]:
+            raise UsageError(
+                f"Strategy {self.name} wants a range of {' and '.join(listed)}, not single values: "
+                f"--set {listed[0]}=LO..HI, or leave it out."
+            )
 
     def foresee(self, dimensions: Sequence[Dimension], trials: int) -> Sequence[Point] | None:
         """The two steps by the rule alone, every doubling dealt out evenly: points by chance may be huge."""

@@ -85,9 +85,16 @@ class CompoundScaling(Analysis):
 
 def _members(study: Study) -> list[Member]:
     found = []
-    for record in study.records:
+    # In the order in which the strategy went through the grid, which decides between equals.
+    for record in sorted(study.records, key=lambda each: each.number):
         result, step = record.result, record.step
-        if step is None or record.spec.rung is not None or result.score is None or result.work is None:
+        if (
+            step is None
+            or record.spec.rung is not None
+            or result.score is None
+            or result.work is None
+            or record.values is None
+        ):
             continue
         if not {*COEFFICIENTS, PHI} <= step.point.keys():
             continue

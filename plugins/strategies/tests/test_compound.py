@@ -142,6 +142,11 @@ def test_nothing_new_means_nothing():
     assert run.ask(new=False) is None
 
 
+def test_values_one_by_one_are_no_range():
+    with pytest.raises(UsageError, match="a range of phi, not single values"):
+        Compound().check((*SCALING[:3], Categorical("phi", (0.0, 1.0, 2.0), 0.0)))
+
+
 def test_without_its_dimensions_it_says_so():
     with pytest.raises(UsageError) as run:
         Run(Compound(), dimensions=SCALING[1:])

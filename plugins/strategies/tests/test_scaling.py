@@ -111,6 +111,15 @@ def test_analyse_in_json(cli):
     assert alone
 
 
+@pytest.mark.parametrize("wish", ["phi=0", "phi=0,1,2"])
+def test_what_compound_cannot_search_leaves_no_study(cli, home, wish):
+    words = ["--space", "scaled", "--strategy", "compound", "--set", wish, "--study", "none", "--tracking-uri", "off"]
+    code, out, err = cli("search", *words)
+    assert (code, out) == (2, "")
+    assert "phi" in err
+    assert not (home / "none").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
