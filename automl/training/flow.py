@@ -82,6 +82,29 @@ class Flow:
         targets = [node.target for node in self._graph(activation.owner).nodes]
         return targets.count(activation.node.target) == 1
 
+    def check_rewritable(self, owner: nn.Module) -> None:
+        """Raises HiddenError where `owner` written anew would not be `owner`.
+
+        A trace keeps what the code did that one time: which branch it took in training, what a buffer held, a random
+        number. What it did not reach, and hooks, it does not keep at all.
+        """
+        kind = type(owner).__name__
+        if owner._forward_hooks or owner._forward_pre_hooks:  # noqa: SLF001
+            raise HiddenError(f"{kind} has hooks, which its code written anew would not have")
+        copied, fixed = copy.deepcopy(owner), self._fixed(owner)
+        before = {name: tensor.clone() for name, tensor in copied.state_dict().items()}
+        training, evaluation = (_trace(copied.train(mode), fixed) for mode in (True, False))
+        if training is None or str(training) != str(evaluation):
+            raise HiddenError(f"{kind} computes something else in evaluation")
+        if any(str(node.target).startswith("_tensor_constant") for node in training.nodes):
+            raise HiddenError(f"{kind} computes with tensors of the moment")
+        after = copied.state_dict()
+        if any(not torch.equal(before[name], after[name]) for name in before if not before[name].is_meta):
+            raise HiddenError(f"{kind} changes its own state")
+        # By what they are, not by name: what stands in several places is kept in one.
+        if not {*_tensors(copied)} <= {*_tensors(fx.GraphModule(copied, training))}:
+            raise HiddenError(f"{kind} holds more than its code uses")
+
     def without(self, owner: nn.Module, nodes: list[fx.Node]) -> fx.GraphModule:
         """`owner` as a module of the same children, parameters and code, but for some calls that are left out."""
         graph = self._graph(owner)
@@ -93,16 +116,44 @@ class Flow:
 
     def _calls(self, module: nn.Module) -> Iterator[tuple[nn.Module, fx.Node]]:
         """Every call of `module`, with the module in whose ``forward`` it stands: the nearest one around it."""
+        found = False
+        for owner in self._around(module):
+            try:
+                graph = self._graph(owner)
+            except HiddenError:
+                # Farther out than a module that calls it, code is not expected to call it as well.
+                if found:
+                    continue
+                raise
+            calls = [node for node in graph.nodes if _called(owner, node) is module]
+            # The modules of a sequence may be called one by one, and the sequence never.
+            if calls and isinstance(owner, nn.Sequential) and not self._is_called(owner):
+                continue
+            found = found or bool(calls)
+            yield from ((owner, node) for node in calls)
+
+    def _around(self, module: nn.Module) -> Iterator[nn.Module]:
+        """The modules that hold `module`, the nearest first, each once."""
         around, seen = list(self._parents.get(module, ())), set()
         while around:
             owner = around.pop(0)
-            if owner in seen:
-                continue
-            seen.add(owner)
-            calls = [node for node in self._graph(owner).nodes if _called(owner, node) is module]
-            yield from ((owner, node) for node in calls)
-            if not calls:
+            if owner not in seen:
+                seen.add(owner)
+                yield owner
                 around += self._parents.get(owner, ())
+
+    def _is_called(self, owner: nn.Module) -> bool:
+        """Whether some module around calls it, as far as can be seen; the whole model is called from outside."""
+        outer = list(self._around(owner))
+        if all(isinstance(each, (nn.ModuleList, nn.ModuleDict)) for each in outer):
+            return True
+        for each in outer:
+            try:
+                if any(_called(each, node) is owner for node in self._graph(each).nodes):
+                    return True
+            except HiddenError:
+                return True
+        return False
 
     def _following(self, owner: nn.Module, node: fx.Node) -> list[Activation]:
         users = list(node.users)
@@ -124,6 +175,8 @@ class Flow:
         defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
         if not defaults:
             return {}
+        if not all(isinstance(value, bool | int | float | str | None) for value in defaults.values()):
+            raise HiddenError(f"{type(owner).__name__} has arguments with defaults of a kind that cannot be followed")
         given = [{*list(parameters)[: len(node.args)], *node.kwargs} & set(defaults) for _, node in self._calls(owner)]
         if any(names != given[0] for names in given):
             raise HiddenError(f"{type(owner).__name__} is called with more arguments here and fewer there")
@@ -137,6 +190,11 @@ class Flow:
         if graph is None:
             raise HiddenError(f"the code of {type(owner).__name__} cannot be followed")
         return graph
+
+
+def _tensors(module: nn.Module) -> Iterator[torch.Tensor]:
+    yield from module.parameters()
+    yield from module.buffers()
 
 
 def _divide(model: nn.Module) -> None:
@@ -185,6 +243,7 @@ def _trace(owner: nn.Module, fixed: dict[str, Any]) -> fx.Graph | None:
         return fx.Graph()
     try:
         with torch.no_grad():
-            return _Tracer().trace(owner, concrete_args=fixed or None)
+            # A copy: the code is run, and may change what it finds.
+            return _Tracer().trace(copy.deepcopy(owner), concrete_args=fixed or None)
     except Exception:  # noqa: BLE001  # somebody's code, given stand-ins it was not written for
         return None

@@ -111,6 +111,9 @@ def _followers(places: Sequence[_Place], flow: Flow, normalizer: Normalizer) -> 
             continue
         try:
             found[place.old] = flow.activations(place.old)
+            for activation in found[place.old]:
+                if activation.module is None or not flow.is_called_once(activation):
+                    flow.check_rewritable(activation.owner)
         except HiddenError as error:
             # A norm-act layer without activation is one that its author wanted linear.
             if not hasattr(place.old, "act"):
@@ -146,11 +149,15 @@ def _map_sizes(model: nn.Module, input_shape: tuple[int, int, int]) -> dict[nn.M
     """Height and width of the map that each batch normalization sees, where it is always the same."""
     seen: dict[nn.Module, set[tuple[int, int]]] = {}
 
-    def note(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        height, width = inputs[0].shape[2:]
+    def note(module: nn.Module, inputs: tuple[torch.Tensor, ...], named: dict[str, torch.Tensor]) -> None:
+        height, width = (inputs[0] if inputs else named["input"]).shape[2:]
         seen.setdefault(module, set()).add((height, width))
 
-    hooks = [m.register_forward_pre_hook(note) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    hooks = [
+        module.register_forward_pre_hook(note, with_kwargs=True)
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm2d)
+    ]
     modes = {module: module.training for module in model.modules()}
     state = {name: tensor.to("meta") for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     dtype = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), None)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from automl.errors import UsageError
 from automl.parts import Normalizer
@@ -433,3 +434,80 @@ def test_other_activations_and_norms_stay(normalizer):
     model = nn.Sequential(nn.GroupNorm(2, 4), nn.ReLU(), nn.BatchNorm1d(4))
     assert swap_normalizers(model, normalizer) is model
     assert [type(module) for module in model] == [nn.GroupNorm, nn.ReLU, nn.BatchNorm1d]
+
+
+class Dropping(nn.Module):
+    """Calls its activation in code that goes another way in evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        return functional.dropout(torch.relu(self.bn(x)), 0.5, self.training)
+
+
+class Counting(Dropping):
+    """Changes its own state."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x):
+        self.steps.add_(1)
+        return torch.relu(self.bn(x))
+
+
+class Given(Dropping):
+    """Has a default that is no plain value."""
+
+    def forward(self, x, sizes=(1, 2)):
+        return torch.relu(self.bn(x)) + len(sizes)
+
+
+class Idle(Dropping):
+    """Holds a layer that it does not call."""
+
+    def __init__(self):
+        super().__init__()
+        self.spare = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        return torch.relu(self.bn(x))
+
+
+class OneByOne(nn.Module):
+    """Takes a sequence for a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.ReLU())
+
+    def forward(self, x):
+        out = 0
+        for layer in self.layers:
+            x = layer(x)
+            out = out + x
+        return out
+
+
+@pytest.mark.parametrize("made", [Dropping, Counting, Given, Idle])
+def test_code_that_would_not_stay_itself_is_not_written_anew(made):
+    model = nn.Sequential(nn.BatchNorm2d(4), made())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(UsageError, match=f"{made.__name__} "):
+        swap_normalizers(model, BRINGING)
+    assert isinstance(model[0], nn.BatchNorm2d)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_hooks_are_not_lost():
+    model = nn.Sequential(Idle())
+    model[0].register_forward_hook(lambda *_: None)
+    with pytest.raises(UsageError, match="hooks"):
+        swap_normalizers(model, BRINGING)
+
+
+def test_a_sequence_whose_layers_are_called_one_by_one():
+    assert [scale.given for scale in scales(swap_normalizers(OneByOne(), BRINGING))] == [False]

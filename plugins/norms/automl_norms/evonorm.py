@@ -113,7 +113,7 @@ class EvoNormS0(EvoNorm):
         groups = group_count(channels)
         # A map's own mean and variance first: in channels_last a group's numbers do not lie side by side.
         variance, mean = torch.var_mean(x, MAP, correction=0)
-        variance, mean = (part.view(examples, groups, -1) for part in (variance, mean))
+        variance, mean = (part.view(examples, groups, channels // groups) for part in (variance, mean))
         whole = variance.mean(2, keepdim=True) + mean.var(2, correction=0, keepdim=True)
         root = torch.rsqrt(whole + self.EPS).expand(-1, -1, channels // groups)
         return x * torch.sigmoid(x * v) * root.reshape(examples, channels, 1, 1)

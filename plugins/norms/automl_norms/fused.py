@@ -47,7 +47,9 @@ def _forward_kernel(  # noqa: ANN202, PLR0913, PLR0917  # Triton has its own way
         place = base + pixel[None, :] * stride_p
         z = tl.load(x_ptr + place, mask, 0.0).to(tl.float32) * scale[:, None] + shift[:, None]
         if ACTIVATES:
-            z = tl.maximum(z, tl.load(tau_ptr + channel, inside, 0.0).to(tl.float32)[:, None])
+            tau = tl.load(tau_ptr + channel, inside, 0.0).to(tl.float32)[:, None]
+            # Not tl.maximum, which takes tau for NaN: a training that has diverged must be seen to.
+            z = tl.where(z < tau, tau, z)
         tl.store(z_ptr + place, z, mask)
 
 

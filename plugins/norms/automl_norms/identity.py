@@ -30,6 +30,14 @@ class Unnormalized(nn.Module):
         return out
 
 
+class Copied(nn.Module):
+    """The input as a tensor of its own: what follows may work in place, and the input be needed elsewhere."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(batch, channels, height, width)`` to the same shape."""
+        return x.clone()
+
+
 def identity(activation: nn.Module | None) -> nn.Module:
-    """`Unnormalized`, or the identity where there is no activation."""
-    return nn.Identity() if activation is None else Unnormalized(activation)
+    """`Unnormalized`, or a copy where there is no activation."""
+    return Copied() if activation is None else Unnormalized(activation)

@@ -101,7 +101,9 @@ def with_pixels(body: nn.Module, config: Config, spec: DataSpec, normalizer: Nor
     size = size_of(spec, config["resolution_px"])
     if normalizer is not None:
         body = swap_normalizers(body, normalizer, (spec.input_shape[0], *size))
-    return nn.Sequential(Pixels(size, spec.mean, spec.std), quicken(body))
+    channels = spec.input_shape[0]
+    mean, std = spec.mean or (0.0,) * channels, spec.std or (1.0,) * channels
+    return nn.Sequential(Pixels(size, mean, std), quicken(body))
 
 
 def mobile(
