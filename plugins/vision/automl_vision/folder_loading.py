@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import collections
+import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,7 +70,11 @@ def load(listing: Listing, wishes: Wishes) -> Loaded:
     else:
         mean, std = _remembered_stats(index, files["train"], f"{hashes['train']} {shape} {deep}")
     counts = {split: np.bincount(each.labels, minlength=len(classes)).tolist() for split, each in known.items()}
-    carved = [split for split in ("val", "test") if given and split not in given]
+    carved = {
+        split: f"There {'are no pictures in the' if split in listing.splits else 'is no'} folder {split}"
+        for split in ("val", "test")
+        if given and split not in given
+    }
     return Loaded(
         splits=held,
         classes=classes,
@@ -148,11 +153,22 @@ def _common_size(facts: Sequence[Facts]) -> tuple[int, int]:
 
 def _remembered_stats(index: Index, files: Files, of: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of pictures too many to be decoded by every process that trains on them."""
-    kept = index.sums(of)
-    channels = files.shape[0]
-    if isinstance(kept, list) and [len(each) for each in kept] == [channels, channels]:
-        mean, std = (tuple(map(float, each)) for each in kept)
-        return mean, std
-    mean, std = channel_stats(files, threads())
-    index.keep(of, [mean, std])
+    sums = index.sums(of)
+    if not _sound(sums, files.shape[0]):
+        sums = [list(each) for each in channel_stats(files, threads())]
+    # Also where these were known: the facts of files that are new would be found again by every process.
+    index.keep(of, sums)
+    mean, std = map(tuple, sums)
     return mean, std
+
+
+def _sound(sums: Any, channels: int) -> bool:
+    """Whether they are a finite mean and a deviation to divide by for each channel."""
+    if not isinstance(sums, list) or len(sums) != 2 or not all(isinstance(each, list) for each in sums):  # noqa: PLR2004
+        return False
+    mean, std = sums
+    return (
+        len(mean) == len(std) == channels
+        and all(isinstance(each, float) and math.isfinite(each) for each in mean + std)
+        and min(std) > 0
+    )

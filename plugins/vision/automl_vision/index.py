@@ -52,7 +52,8 @@ class Index:
         self._root = root
         self._files: dict[str, list[Any]] = {}
         self._sums: dict[str, Any] = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+        self._added = False
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
             kept = json.loads(self.path.read_text(encoding="utf-8"))
             files = {
                 str(name): [int(size), int(at), *_facts(facts)] for name, (size, at, *facts) in kept["files"].items()
@@ -61,17 +62,21 @@ class Index:
 
     def examine(self, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Facts | str]]:
         """What each picture is, or why it is none, in order."""
-        known = {picture.name: facts for picture in pictures if (facts := self._known(picture)) is not None}
-        unknown = [picture for picture in pictures if picture.name not in known]
+        known = {picture.path: facts for picture in pictures if (facts := self._known(picture)) is not None}
+        unknown = [picture for picture in pictures if picture.path not in known]
         if len(unknown) >= MANY:
             sys.stderr.write(f"Looking through {len(unknown):,} pictures in {self._root} ...\n")
         begun_ns = time.time_ns()
         with bombs_refused(), ThreadPoolExecutor(threads()) as pool:
-            found = dict(zip((picture.name for picture in unknown), pool.map(_examined, unknown), strict=True))
+            found = dict(zip((picture.path for picture in unknown), pool.map(_examined, unknown), strict=True))
         for picture in pictures:
-            facts = known[picture.name] if picture.name in known else found[picture.name]
+            if picture.path in known:
+                yield picture, known[picture.path]
+                continue
+            facts = found[picture.path]
             if isinstance(facts, Facts) and picture.modified_ns < begun_ns - RECENT_NS:
-                self._files[picture.name] = [picture.size_bytes, picture.modified_ns, *facts]
+                self._files[self._key(picture)] = [picture.size_bytes, picture.modified_ns, *facts]
+                self._added = True
             yield picture, facts
 
     def sums(self, of: str) -> Any:
@@ -79,16 +84,25 @@ class Index:
         return self._sums.get(of)
 
     def keep(self, of: str, sums: Any) -> None:
-        """Remembers what was reckoned, and all facts; where nothing can be written nothing is remembered."""
+        """Remembers what was reckoned, and all facts; where nothing can be written nothing is remembered.
+
+        Nothing is written when all of it is known already.
+        """
+        if not self._added and self._sums.get(of) == sums:
+            return
         self._sums[of] = sums
         with contextlib.suppress(OSError):
             write_text(self.path, json.dumps({"files": self._files, "sums": self._sums}))
 
     def _known(self, picture: Picture) -> Facts | None:
-        entry = self._files.get(picture.name)
+        entry = self._files.get(self._key(picture))
         if entry is None or entry[:2] != [picture.size_bytes, picture.modified_ns]:
             return None
         return _facts(entry[2:])
+
+    def _key(self, picture: Picture) -> str:
+        """Bytes that are no UTF-8 stay apart in it (PEP 383), as JSON's escapes do; two names for people may be one."""
+        return os.path.relpath(picture.path, self._root)
 
 
 def _facts(values: Sequence[Any]) -> Facts:

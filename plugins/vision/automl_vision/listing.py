@@ -51,6 +51,7 @@ class Listing:
         bad: Name and fault of what should have been looked into and cannot be.
         others: How many files have an ending of no picture, by that ending.
         empty: Names of class folders without a picture.
+        splits: The splits that have a folder of their own, be it empty.
     """
 
     root: Path
@@ -58,6 +59,7 @@ class Listing:
     bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     others: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     empty: list[str] = dataclasses.field(default_factory=list)
+    splits: set[str] = dataclasses.field(default_factory=set)
 
 
 def list_pictures(root: Path, suffixes: frozenset[str]) -> Listing:
@@ -87,7 +89,9 @@ def list_pictures(root: Path, suffixes: frozenset[str]) -> Listing:
                 f"{root} holds {' and '.join(top.name for top in splits)} and beside them {', '.join(strays[:5])}: is "
                 f"that a class or a split? Move it away. {LAYOUT}."
             )
+        walk.beside(listing.root)
         for top in splits:
+            listing.splits.add(ALIASES[top.name.lower()])
             walk.classes(top, ALIASES[top.name.lower()])
     else:
         walk.classes(listing.root, "")
@@ -113,6 +117,12 @@ class _Walk:
         """The sub-folders, by name."""
         return [entry for entry in self._entries(folder) if entry.is_dir(follow_symlinks=False)]
 
+    def beside(self, folder: Path) -> None:
+        """Looks at what is no sub-folder: a link by the name of a split is not to be passed over."""
+        for entry in self._entries(folder):
+            if not entry.is_dir(follow_symlinks=False):
+                self._look(entry, None, "")
+
     def classes(self, folder: str | os.PathLike[str], split: str) -> None:
         """Takes every sub-folder for a class."""
         for entry in self._entries(folder):
@@ -125,13 +135,23 @@ class _Walk:
                 self._listing.empty.append(self._name(entry))
 
     def _class(self, folder: os.DirEntry[str], label: str, split: str) -> None:
-        for entry in self._entries(folder):
-            if entry.is_dir(follow_symlinks=False):
-                self._class(entry, label, split)
-            else:
-                self._look(entry, label, split)
+        # A stack of its own: Python's ends at a thousand folders within each other.
+        folders = [folder]
+        while folders:
+            for entry in self._entries(folders.pop()):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry)
+                else:
+                    self._look(entry, label, split)
 
     def _look(self, entry: os.DirEntry[str], label: str | None, split: str) -> None:
+        """Takes a file in, or notes that it is gone by now or within a folder that may be listed but not entered."""
+        try:
+            self._take(entry, label, split)
+        except OSError as error:
+            self._listing.bad.append((self._name(entry), error.strerror or "cannot be opened"))
+
+    def _take(self, entry: os.DirEntry[str], label: str | None, split: str) -> None:
         """Takes a file in; one without a class is not missed unless it looks like a whole class."""
         suffix = Path(entry.name).suffix.lower()
         if entry.is_symlink() and (fault := self._fault(entry)):

@@ -144,21 +144,31 @@ def _decoded(file: BinaryIO) -> Image.Image:
         with Image.open(file, formats=FORMATS) as image:
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
+            upright = _plain(image)
     except Image.UnidentifiedImageError as error:
         raise UnreadableError("no picture of a known format") from error
     except Exception as error:  # what a damaged picture raises depends on its format and the damage
         raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from error
-    if image.mode in {"I", "F"}:
+    if upright.mode in {"I", "F"}:
         raise UnreadableError("pixels of 32 bits, whose range is not known; save it with 8 or 16 bits")
-    return image
+    return upright
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The same in a mode that says how deep it is and becomes any other."""
+    if image.format == "PPM" and image.mode == "I":  # 16 bits at most, which Pillow brings to 0 to 65535
+        return image.convert(DEEP)
+    return image.convert("RGB") if image.mode == "LAB" else image
 
 
 def _channels(image: Image.Image) -> int:
-    if image.mode in GREY or image.mode.startswith(DEEP):
+    if image.mode.startswith(DEEP):
         return 1
-    has_alpha = image.mode in ALPHA or (image.mode == "P" and "transparency" in image.info)
-    opaque = not has_alpha or image.convert("RGBA").getextrema()[3] == (255, 255)
-    return 3 if opaque else ALL
+    # Of PNG one colour, or one shade, may be transparent without any channel of alpha (its chunk tRNS).
+    has_alpha = image.mode in ALPHA or "transparency" in image.info
+    if has_alpha and _converted(image, "RGBA").getextrema()[3] != (255, 255):
+        return ALL
+    return 1 if image.mode in GREY else 3
 
 
 def _resized_deep(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -170,6 +180,13 @@ def _resized_deep(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
 def _in_channels(image: Image.Image, channels: int) -> Image.Image:
     if channels != ALL and _channels(image) == ALL:
-        colored = image.convert("RGBA")
+        colored = _converted(image, "RGBA")
         image = Image.alpha_composite(Image.new("RGBA", colored.size, "white"), colored)
-    return image.convert(MODES[channels])
+    return _converted(image, MODES[channels])
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    try:
+        return image.convert(mode)
+    except ValueError as error:
+        raise UnreadableError(f"of Pillow's mode {image.mode}, which it does not make {mode}") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from automl_vision.repeats import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from automl_vision.listing import Listing
     from automl_vision.pictures import Facts
@@ -64,15 +64,15 @@ def of_shapes(facts: Sequence[Facts], shape: tuple[int, int, int], *, deep: bool
     return found
 
 
-def of_splits(sizes: Mapping[str, Sequence[int]], classes: Sequence[str], carved: Iterable[str]) -> list[str]:
+def of_splits(sizes: Mapping[str, Sequence[int]], classes: Sequence[str], carved: Mapping[str, str]) -> list[str]:
     """Splits that were made, and classes they have no examples of.
 
     Args:
         sizes: Examples of each class, by split.
         classes: Their names.
-        carved: Splits that are taken from the training folder because they have none of their own.
+        carved: Why a split is taken from the user's training split, by its name.
     """
-    found = [f"There is no folder {split}: a part of train is held out as {split}." for split in carved]
+    found = [f"{why}: a part of train is held out as {split}." for split, why in carved.items()]
     for split, purpose in (("val", "validate"), ("test", "test")):
         if lacking := [name for name, size in zip(classes, sizes[split], strict=True) if not size]:
             found.append(f"There is no example to {purpose} with of {listed(lacking[:10], len(lacking))}.")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 import torch
 from automl_vision import folder, folder_loading, index
 from automl_vision.folder import Folder
+from automl_vision.listing import list_pictures
+from automl_vision.pictures import SUFFIXES
 from PIL import Image
 
 from automl.errors import UsageError
@@ -130,6 +134,85 @@ def test_a_damaged_memory_is_none(root, text):
     kept.write_text(text)
     folder._kept.clear()
     assert source(root, "?memory=1B").spec() == spec
+
+
+@pytest.mark.parametrize(
+    "sums", [[[0.5] * 3, [-1.0] * 3], [[0.5] * 3, [float("nan")] * 3], [[0.5], [0.5]], ["abc"] * 2]
+)
+def test_sums_that_are_none_are_made_again(root, sums):
+    spec = source(root, "?memory=1B").spec()
+    [kept] = Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
+    content = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**content, "sums": dict.fromkeys(content["sums"], sums)}))
+    folder._kept.clear()
+    assert source(root, "?memory=1B").spec() == spec
+
+
+def test_what_lies_beside_the_splits_is_told(tmp_path):
+    write(tmp_path / "train")
+    write(tmp_path / "elsewhere" / "val")
+    (tmp_path / "train" / "notes.txt").write_text("x")
+    (tmp_path / "elsewhere").rename(tmp_path / ".elsewhere")
+    (tmp_path / "val").symlink_to(tmp_path / ".elsewhere" / "val")
+    picture(tmp_path / "loose.png", 9)
+    with pytest.raises(UsageError, match="val: a link to a folder"):
+        source(tmp_path).spec()
+    assert "2 files that are no picture in a class folder" in remarks(source(tmp_path, "?skip-bad"))
+
+
+def test_an_empty_split_is_not_called_missing(tmp_path):
+    write(tmp_path / "train")
+    (tmp_path / "val" / "cat").mkdir(parents=True)
+    told = remarks(source(tmp_path))
+    assert "There are no pictures in the folder val: a part of train" in told
+    assert "There is no folder test: a part of train" in told
+
+
+def test_a_file_that_is_gone_before_it_is_looked_at_is_told(root, monkeypatch):
+    scandir = os.scandir
+    entries = list(scandir(root / "cat"))
+    (root / "cat" / "00.png").unlink()
+    monkeypatch.setattr(os, "scandir", lambda at: contextlib.nullcontext(entries) if "cat" in str(at) else scandir(at))
+    with pytest.raises(UsageError, match=r"cat/00.png: No such file"):
+        source(root).spec()
+
+
+def test_folders_may_lie_very_deep(root):
+    made = [root / "cat" / "a"]
+    made[0].mkdir()
+    for _ in range(1200):
+        made.append(made[-1] / "a")
+        made[-1].mkdir()
+    deepest = picture(made[-1] / "a.png", 99)
+    try:
+        assert len(list_pictures(root, SUFFIXES).pictures) == 41
+    finally:  # what clears up after tests would not get so deep
+        deepest.unlink()
+        for each in reversed(made):
+            each.rmdir()
+
+
+def test_names_that_are_one_for_people_have_facts_of_their_own(root):
+    paths = [picture(root / "cat" / f"{os.fsdecode(name)}.bmp", seed) for name, seed in ((b"\xff", 77), (b"\\xff", 78))]
+    for path in (*paths, *root.rglob("*.png")):
+        os.utime(path, (1e9, 1e9))
+    spec = source(root, "?memory=1B").spec()
+    assert spec.split_hashes == source(root).spec().split_hashes
+    folder._kept.clear()
+    assert source(root, "?memory=1B").spec() == spec
+    assert "repeat" not in remarks(source(root))
+
+
+def test_facts_of_files_that_are_new_are_remembered_where_the_sums_are_known(root, monkeypatch):
+    for path in root.rglob("*.png"):
+        os.utime(path, (1e9, 1e9))
+    spec = source(root, "?memory=1B").spec()
+    (root / "cat" / "00.png").rename(root / "cat" / "zz.png")  # the same contents under a name that is not known
+    for again in (True, False):
+        folder._kept.clear()
+        if not again:
+            monkeypatch.setattr(index, "examine", None)
+        assert source(root, "?memory=1B").spec() == spec
 
 
 def test_splits_of_the_user_stay(tmp_path):

@@ -106,3 +106,31 @@ def test_arrays_of_many_channels_are_told_apart_from_pictures(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     with pytest.raises(UsageError, match="no picture has 7 channels"):
         read_images(tmp_path / "a.png", (7, 4, 4))
+
+
+@pytest.mark.parametrize("deepest", [4095, 65535])
+def test_pgm_of_16_bits_is_grey_of_16_bits(tmp_path, deepest):
+    shades = np.array([[0, deepest, deepest // 3]], dtype=">u2")
+    (tmp_path / "a.pgm").write_bytes(b"P5 3 1 %d\n" % deepest + shades.tobytes())
+    assert examine(tmp_path / "a.pgm")[1:] == (1, 3, 1, True)
+    assert at(tmp_path / "a.pgm", 1, (1, 3))[..., 0].tolist() == [[0, 65535, 65535 // 3]]
+
+
+@pytest.mark.parametrize(("mode", "through", "other"), [("RGB", (9, 8, 7), (1, 2, 3)), ("L", 9, 3)])
+def test_a_transparent_colour_of_a_png_is_alpha(tmp_path, mode, through, other):
+    image = Image.new(mode, (3, 2), other)
+    opaque = saved(tmp_path / "a.png", image, transparency=through)
+    image.putpixel((0, 0), through)
+    path = saved(tmp_path / "b.png", image, transparency=through)
+    assert (examine(opaque).channels, examine(path).channels) == (len(image.getbands()), 4)
+    for channels in (1, 3):
+        assert at(path, channels)[0, 0].tolist() == [255] * channels, "what is transparent lies on white"
+    assert at(path, 4)[0, :2, 3].tolist() == [0, 255]
+
+
+def test_lab_is_colours(tmp_path):
+    path = saved(tmp_path / "a.tif", Image.new("LAB", (3, 2), (255, 128, 128)))
+    assert examine(path).channels == 3
+    for wanted in (1, 3, 4):
+        assert at(path, wanted).shape == (2, 3, wanted)
+        assert at(path, wanted).min() > 250
