@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read_images(path: Path, shape: tuple[int, ...], *, own_units: bool = False) -> torch.Tensor:
+def read_images(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
     """Images from a picture file or from a ``.npy`` array.
 
     A picture of 8 or 16 bits a channel is turned upright, brought to the channels, height and width asked for, and
@@ -25,7 +25,6 @@ def read_images(path: Path, shape: tuple[int, ...], *, own_units: bool = False) 
     Args:
         path: The file.
         shape: ``(channels, height, width)`` of one image.
-        own_units: Of arrays: 8 and 16 bits are scaled to [0, 1], others may be of any range, and channels may be last.
 
     Returns:
         float32 of shape ``(images, channels, height, width)``.
@@ -33,11 +32,9 @@ def read_images(path: Path, shape: tuple[int, ...], *, own_units: bool = False) 
     Raises:
         UsageError: The file is missing, unreadable, or of another shape or range.
     """
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}.")
+    _must_be_there(path)
     if path.suffix == ".npy":
-        images = _array(path, shape, last=own_units)
-        return scaled(images) if own_units and images.dtype in LARGEST else _in_range(path, images, any_range=own_units)
+        return _in_range(path, _array(path, shape, last=False))
     channels, height, width = shape
     if channels not in MODES:
         raise UsageError(f"{path}: no picture has {channels} channels; save the image as an array, with numpy.save.")
@@ -47,6 +44,33 @@ def read_images(path: Path, shape: tuple[int, ...], *, own_units: bool = False) 
     except UnreadableError as error:
         raise UsageError(f"{path} is neither a picture nor a .npy array: {error}.") from error
     return scaled(torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()))
+
+
+def read_array(path: Path, shape: tuple[int, ...], *, unit: bool) -> torch.Tensor:
+    """Images from a ``.npy`` array that has its channels first or last.
+
+    Args:
+        path: The file.
+        shape: ``(channels, height, width)`` of one image.
+        unit: Whether the model takes [0, 1]: 8 and 16 bits are scaled to it, others must lie in it. Where not, all are
+            taken as they are.
+
+    Returns:
+        float32 of shape ``(images, channels, height, width)``.
+
+    Raises:
+        UsageError: As of `read_images`.
+    """
+    _must_be_there(path)
+    images = _array(path, shape, last=True)
+    if not unit:
+        return images.float()
+    return scaled(images) if images.dtype in LARGEST else _in_range(path, images)
+
+
+def _must_be_there(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.")
 
 
 def _array(path: Path, shape: tuple[int, ...], *, last: bool) -> torch.Tensor:
@@ -75,9 +99,9 @@ def _array(path: Path, shape: tuple[int, ...], *, last: bool) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _in_range(path: Path, images: torch.Tensor, *, any_range: bool) -> torch.Tensor:
+def _in_range(path: Path, images: torch.Tensor) -> torch.Tensor:
     images = images.float()
     low, high = float(images.min()), float(images.max())
-    if not any_range and (low < 0 or high > 1):
+    if low < 0 or high > 1:
         raise UsageError(f"{path} holds values from {low:g} to {high:g}; pixels are expected in [0, 1].")
     return images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from automl.errors import UsageError
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 WORDS = {"layout": "channels-last", "skip-bad": ""}
 LAYOUTS = ("channels-first", "channels-last")
 
-MOST_STD = 0.5
-"""What lies in [0, 1] deviates no further from its mean (Popoviciu's inequality)."""
+CONSTANT_STD = 1.0
+"""The deviation that a channel without any variation is given."""
 
 
 class Npz(PlacedImages):
@@ -64,19 +65,39 @@ class Npz(PlacedImages):
         return _loaded(path, (facts.st_size, facts.st_mtime_ns), *options)
 
     def read(self, path: Path, spec: DataSpec) -> torch.Tensor:
-        """A ``.npy`` array in the units of the file, or a picture where these are [0, 1].
+        """A ``.npy`` array in the units of the training images, or a picture where these are [0, 1].
+
+        Where they may be in [0, 1], 8 and 16 bits are scaled to it as those of the file were, and other types must lie
+        in it. Where they cannot be, an array of any type is taken as it is.
 
         Raises:
-            UsageError: As of the base class, or a picture cannot be in the units of the training images.
+            UsageError: As of the base class, or a picture or an array is in other units than the training images.
         """
-        from automl_vision.files import read_images
+        from automl_vision.files import read_array, read_images
 
-        unit = all(0 <= mean <= 1 and std <= MOST_STD for mean, std in zip(spec.mean, spec.std, strict=True))
+        unit = _may_be_unit(spec)
         if path.suffix != ".npy" and path.is_file() and not unit:
             raise UsageError(
                 f"{path} is no .npy array, and the images of {self.name} are not in [0, 1] as pictures are."
             )
-        return read_images(path, spec.input_shape, own_units=True)
+        if path.suffix == ".npy":
+            return read_array(path, spec.input_shape, unit=unit)
+        return read_images(path, spec.input_shape)
+
+
+def _may_be_unit(spec: DataSpec) -> bool:
+    """Whether the training pixels may lie in [0, 1], as the deviation of each channel tells.
+
+    What lies there deviates from its mean by sqrt(mean * (1 - mean)) at most (Bhatia and Davis, "A better bound on the
+    variance", 2000, theorem 1).
+    """
+    count = spec.train_size * math.prod(spec.input_shape[1:])
+    # The spec's is the deviation of a sample, and single precision rounds.
+    slack = count / max(1, count - 1) + 1e-6
+    return all(
+        0 <= mean <= 1 and (std == CONSTANT_STD or std**2 <= slack * mean * (1 - mean))
+        for mean, std in zip(spec.mean, spec.std, strict=True)
+    )
 
 
 @functools.lru_cache(maxsize=1)

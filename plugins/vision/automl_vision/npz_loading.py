@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from automl.errors import UsageError
-from automl_vision.remarks import MOST_BAD
+from automl_vision.remarks import MOST_BAD, of_splits
 from automl_vision.repeats import listed
 from automl_vision.splits import SPLITS, split_by_content
 from automl_vision.tensors import content_keys, in_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from automl_vision.image_source import Loaded
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 MOST_BYTES = 16_000_000_000
 """Unpacked. All of it is held in memory."""
 
-NAMES = {split: (f"x_{split}", f"y_{split}", f"{split}_images", f"{split}_labels") for split in SPLITS}
-"""By split: images and labels as Keras names them, and as MedMNIST does."""
+NAMES = (
+    ("", "images", "labels"),
+    *((split, f"x_{split}", f"y_{split}") for split in SPLITS),
+    *((split, f"{split}_images", f"{split}_labels") for split in SPLITS),
+)
+"""Split, its images and its labels: without splits, and as Keras and as MedMNIST name those of splits."""
 
 CLEARLY = 2
 """How many times longer than the axis of the channels the other must be for nobody to have to say which is which."""
@@ -56,7 +60,14 @@ def load(path: Path, layout: str | None, *, skip_bad: bool) -> Loaded:
         remarks += remark
     classes, numbers = _numbered(labels, path)
     tensors = {split: (torch.from_numpy(images[split]), torch.from_numpy(numbers[split])) for split in images}
-    return in_memory(_completed(tensors, path), classes, remarks=remarks)
+    splits = _completed(tensors, path)
+    sizes = {split: np.bincount(each.numpy(), minlength=len(classes)).tolist() for split, (_, each) in splits.items()}
+    carved = {
+        split: f"There are no arrays x_{split}, y_{split}"
+        for split in ("val", "test")
+        if "train" in parts and split not in parts
+    }
+    return in_memory(splits, classes, remarks=[*remarks, *of_splits(sizes, classes, carved)])
 
 
 def _read(path: Path) -> Arrays:
@@ -65,21 +76,25 @@ def _read(path: Path) -> Arrays:
             size = sum(each.file_size for each in archive.infolist())
         if size <= MOST_BYTES:
             with np.load(path, allow_pickle=False) as arrays:
-                wanted = {"images", "labels", *(name for names in NAMES.values() for name in names)}
-                return {name: arrays[name] for name in arrays.files if name in wanted}
+                wanted = {name for _, *names in NAMES for name in names}
+                return {name: _member(arrays, name) for name in arrays.files if name in wanted}
     except Exception as error:  # a damaged archive or header makes NumPy raise what it likes
         raise UsageError(f"{path} is no archive of arrays that NumPy can read (.npz): {error}") from error
     raise UsageError(f"{path} holds {size / 1e9:.0f} GB of arrays; up to {MOST_BYTES / 1e9:.0f} GB are read.")
 
 
+def _member(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    array = arrays[name]
+    if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what does not begin as an array does
+        raise TypeError(f"{name} is no array")
+    return array
+
+
 def _parts(arrays: Arrays, path: Path) -> dict[str, Part]:
     """Images and labels by split; all under ``""`` where the file has no splits."""
-    parts = {"": (arrays["images"], arrays["labels"])} if {"images", "labels"} <= arrays.keys() else {}
-    for split, names in NAMES.items():
-        for images, labels in (names[:2], names[2:]):
-            if {images, labels} <= arrays.keys():
-                parts[split] = (arrays[images], arrays[labels])
-    if ("" in parts) == ("train" in parts) or (("" in parts) and len(parts) > 1):
+    parts = {split: (arrays[x], arrays[y]) for split, x, y in NAMES if {x, y} <= arrays.keys()}
+    halved = any((x in arrays) != (y in arrays) for _, x, y in NAMES)
+    if halved or ("" in parts) == ("train" in parts) or (("" in parts) and len(parts) > 1):
         raise UsageError(
             f"{path} must hold the arrays images and labels, or x_train, y_train, x_test, y_test and perhaps x_val, "
             f"y_val; it holds {', '.join(sorted(arrays)) or 'none of them'}."
@@ -91,6 +106,8 @@ def _parts(arrays: Arrays, path: Path) -> dict[str, Part]:
             raise UsageError(
                 f"{path} has labels of shape {labels.shape}; one label an image is expected, a number or text."
             )
+        if not images.ndim:
+            raise UsageError(f"{path} has one number for images{f' of {split}' * bool(split)}.")
         if not len(images) or len(images) != len(labels):
             raise UsageError(f"{path} has {len(images)} images but {len(labels)} labels{f' of {split}' * bool(split)}.")
     return parts
@@ -98,6 +115,10 @@ def _parts(arrays: Arrays, path: Path) -> dict[str, Part]:
 
 def _images(array: np.ndarray, where: str, layout: str | None) -> np.ndarray:
     """``(images, channels, height, width)`` of uint8, uint16 or float32."""
+    if not array.size:
+        raise UsageError(f"{where} has images of shape {array.shape}, which have no pixels.")
+    # Files of other machines have the bytes of a number the other way round.
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 3:  # noqa: PLR2004 - grey
         array = array[:, None]
     elif array.ndim != 4:  # noqa: PLR2004
@@ -139,6 +160,8 @@ def _finite(images: np.ndarray, where: str, *, skip: bool) -> tuple[np.ndarray |
 def _numbered(labels: dict[str, np.ndarray], path: Path) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """Names of the classes, and labels as their numbers."""
     kinds = {each.dtype.kind for each in labels.values()}
+    if kinds == set("US"):  # of one text, bytes and characters are not the same to NumPy
+        labels = {split: np.array(_texts(each)) for split, each in labels.items()}
     if not (kinds <= set("iub") or kinds <= set("US")):
         raise UsageError(f"{path} has labels that are neither whole numbers nor texts.")
     values = np.unique(labels.get("train", labels.get("")))

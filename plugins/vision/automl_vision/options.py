@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -12,6 +13,9 @@ from automl_vision.image_source import ImageSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MOST_DIGITS = 9
+"""Of a number that a user types; of one of thousands Python makes none."""
 
 
 class PlacedImages(ImageSource, abc.ABC):
@@ -76,10 +80,9 @@ def parse_place(text: str, kind: str, words: Mapping[str, str]) -> tuple[Path, d
     Raises:
         UsageError: There is no path, or a word is unknown, stands twice, or has no value.
     """
-    path = Path(text).expanduser()
-    path_text, mark, query = (text, "", "") if path.exists() else text.rpartition("?")
-    if not mark:
-        path_text = text
+    path_text, mark, query = text.rpartition("?")
+    if not mark or _is_there(text):
+        path_text, mark, query = text, "", ""
     if not path_text:
         raise UsageError(f"Name the place of the data: {kind}:PATH.")
     found: dict[str, str] = {}
@@ -94,7 +97,38 @@ def parse_place(text: str, kind: str, words: Mapping[str, str]) -> tuple[Path, d
         if bool(words[word]) != bool(equals and value):
             raise UsageError(f"Write the option of data {kind!r} as {_example(word, words)}, not {pair!r}.")
         found[word] = value
-    return Path(path_text).expanduser().absolute(), found
+    return reached(path_text)[0], found
+
+
+def reached(text: str | Path) -> tuple[Path, bool]:
+    """A path that a user typed.
+
+    Args:
+        text: It may begin with ``~`` or ``~user``.
+
+    Returns:
+        The path, absolute, and whether there is anything.
+
+    Raises:
+        UsageError: There is no such user, the path is too long, or a folder on the way may not be entered.
+    """
+    there = False
+    try:
+        path = Path(text).expanduser().absolute()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+            there = True
+    except (OSError, RuntimeError, ValueError) as error:
+        cause = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise UsageError(f"{str(text)!r} is no path that can be looked at: {cause}") from error
+    return path, there
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return reached(text)[1]
+    except UsageError:
+        return False
 
 
 def place_name(kind: str, path: Path, options: Mapping[str, str]) -> str:
@@ -110,7 +144,9 @@ def parse_side(text: str) -> tuple[int, int]:
         UsageError: It is neither, or a side is no number from 1 to 4096.
     """
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= 4096 for side in sides):  # noqa: PLR2004
+    if len(sides) > 2 or not all(
+        side.isdecimal() and len(side) <= MOST_DIGITS and 1 <= int(side) <= 4096 for side in sides
+    ):  # noqa: PLR2004
         raise UsageError(f"A size is HEIGHTxWIDTH or one SIDE in pixels, up to 4096, not {text!r}.")
     return int(sides[0]), int(sides[-1])
 

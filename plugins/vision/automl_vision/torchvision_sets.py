@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from automl.errors import UsageError
 from automl_vision.image_source import ImageSource, Loaded
+from automl_vision.options import MOST_DIGITS, reached
 from automl_vision.splits import stratified_order
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class TorchvisionSet(ImageSource, abc.ABC):
         size, _, at = text.partition("@")
         if not (size.isdecimal() or (at and not size)):
             return super().variant(text)  # type: ignore[no-any-return]
+        if len(size) > MOST_DIGITS:
+            raise UsageError(f"Of {self.name} take a number of images of {MOST_DIGITS} digits at most.")
         if size and int(size) < self.least:
             raise UsageError(
                 f"Of {self.name} take {self.least} images or more, not {size}, so that each split has all classes."
@@ -90,7 +93,7 @@ class TorchvisionSet(ImageSource, abc.ABC):
                 f"Where are the files of {self.title}? Set {DATA_DIR} to the folder that holds {self.below}/, or name "
                 f"the folder after @, as in {self.name}:@FOLDER. {self._how_to_get('FOLDER')}"
             )
-        return _loaded(type(self), Path(folder).expanduser().resolve(), self._size)
+        return _loaded(type(self), reached(folder)[0].resolve(), self._size)
 
     @abc.abstractmethod
     def part(self, folder: Path, *, train: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,7 +113,7 @@ class TorchvisionSet(ImageSource, abc.ABC):
         Raises:
             UsageError: There is no folder, or no network.
         """
-        missing = [name for name in self.files if not (folder / self.below / name).is_file()]
+        missing = [name for name in self.files if not _is_file(folder / self.below / name)]
         if not missing:
             return
         more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
@@ -134,6 +137,10 @@ class TorchvisionSet(ImageSource, abc.ABC):
     def _how_to_get(self, folder: Path | str) -> str:
         code = f"import torchvision; torchvision.datasets.{self.kind}({str(folder)!r}, download=True)"
         return f'Where there is a network, this gets them: python -c "{code}"'
+
+
+def _is_file(path: Path) -> bool:
+    return reached(path)[1] and path.is_file()
 
 
 # A search needs one size, or two that are compared.

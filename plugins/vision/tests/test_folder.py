@@ -424,6 +424,11 @@ def test_data_that_has_changed_is_noticed(root):
         ("p?skip-bad=yes", "as skip-bad, not"),
         ("p?size=0x4", "HEIGHTxWIDTH"),
         ("p?size=1x2x3", "HEIGHTxWIDTH"),
+        ("p?size=" + 5000 * "1", "HEIGHTxWIDTH"),
+        ("~nobody-of-this-name/x", "no path that can be looked at: .*home"),
+        ("~nobody-of-this-name/x?size=3", "no path that can be looked at"),
+        (300 * "x", "no path that can be looked at: File name too long"),
+        ("a\0b", "no path that can be looked at"),
         ("p?channels=2", "1, 3 or 4 channels"),
         ("p?memory=lots", "lots"),
     ],
@@ -431,6 +436,15 @@ def test_data_that_has_changed_is_noticed(root):
 def test_bad_variants_are_told(text, words):
     with pytest.raises(UsageError, match=words):
         Folder().variant(text)
+
+
+def test_a_path_below_a_closed_folder_is_told(tmp_path, monkeypatch):
+    def closed(path, **_options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", closed)
+    with pytest.raises(UsageError, match="can be looked at: Permission denied"):
+        Folder().variant(str(tmp_path / "closed" / "pets"))
 
 
 def test_a_folder_must_be_named():

@@ -134,6 +134,9 @@ def test_images_that_are_not_finite_are_told_and_may_be_skipped(tmp_path):
         ({"pictures": noise(9, 4, 4)}, "must hold the arrays images and labels"),
         ({"images": noise(9, 4, 4)}, "must hold the arrays"),
         ({"x_test": noise(9, 4, 4), "y_test": labels(9)}, "must hold the arrays"),
+        ({"x_train": noise(20, 4, 4), "y_train": labels(20), "x_test": noise(9, 4, 4)}, "holds x_test, x_train, y_train"),
+        ({"images": np.uint8(3), "labels": labels(9)}, "one number for images"),
+        ({"images": noise(9, 0, 4), "labels": labels(9)}, "no pixels"),
         ({"images": noise(9, 4, 4), "labels": labels(8)}, "9 images but 8 labels"),
         ({"images": noise(9, 4, 4), "labels": np.eye(9)}, "one label an image"),
         ({"images": noise(9, 4, 4), "labels": labels(9) / 2}, "neither whole numbers nor texts"),
@@ -196,6 +199,56 @@ def test_a_new_image_may_have_its_channels_last(tmp_path):
     read = part.read(tmp_path / "one.npy", part.spec())
     assert read.shape == (1, 5, 10, 11)
     assert torch.equal((read[0, 3] * 255).round().byte(), torch.from_numpy(images[4, :, :, 3]))
+
+
+def test_a_new_array_is_taken_in_the_units_of_the_training_images(tmp_path):
+    path = tmp_path / "new.npy"
+
+    def read(part, array):
+        np.save(path, array)
+        return part.read(path, part.spec())
+
+    whole = noise(3, 8, 8)
+    raw = source(tmp_path, images=noise(20, 8, 8).astype(np.float32), labels=labels(20))
+    for array in (whole, whole.astype(np.float32), whole.astype(np.int64)):
+        assert torch.equal(read(raw, array)[:, 0], torch.from_numpy(whole).float())
+    pixels = noise(20, 8, 8, 4)
+    pixels[..., 3] = 255  # an alpha channel that is opaque does not deviate at all
+    unit = source(tmp_path, images=pixels, labels=labels(20))
+    assert torch.equal(read(unit, pixels[:3]), read(unit, (pixels[:3] / 255).astype(np.float32)))
+    for array in (pixels[:3].astype(np.float32), pixels[:3].astype(np.int64)):
+        with pytest.raises(UsageError, match=r"values from 0 to 255; .* in \[0, 1\]"):
+            read(unit, array)
+
+
+def test_a_class_without_examples_in_a_split_and_splits_that_are_made_are_told(tmp_path):
+    part = source(tmp_path, images=noise(12, 4, 4), labels=np.array([0] * 10 + [1] * 2))
+    assert "There is no example to test with of 1." in part.remarks(part.spec())
+    part = source(tmp_path, x_train=noise(20, 4, 4), y_train=labels(20), x_test=noise(9, 4, 4), y_test=labels(9))
+    assert part.spec().test_size == 9
+    assert part.remarks(part.spec()) == ("There are no arrays x_val, y_val: a part of train is held out as val.",)
+
+
+def test_bytes_of_numbers_may_be_the_other_way_round(tmp_path):
+    images = noise(20, 4, 4, dtype=np.uint16)
+    specs = [source(tmp_path, images=images.astype(kind), labels=labels(20)).spec() for kind in ("<u2", ">u2")]
+    assert specs[0] == specs[1]
+
+
+def test_labels_may_be_bytes_in_one_split_and_characters_in_another(tmp_path):
+    words = np.array(["eel", "änt"] * 10)
+    part = source(
+        tmp_path, x_train=noise(20, 4, 4), y_train=words, x_test=noise(20, 4, 4), y_test=np.char.encode(words, "utf-8")
+    )
+    assert part.spec().classes == ("eel", "änt")
+
+
+def test_a_member_that_is_no_array_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", b"text")
+        archive.writestr("labels.npy", b"text")
+    with pytest.raises(UsageError, match="images is no array"):
+        Npz().variant(str(tmp_path / "a.npz")).spec()
 
 
 def test_a_constant_channel_does_not_divide_by_nothing(tmp_path):

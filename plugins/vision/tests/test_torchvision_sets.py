@@ -122,3 +122,9 @@ def test_what_is_downloaded_is_read(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(datasets.CIFAR10, "download", download)
     assert CIFAR10().variant(f"@{tmp_path}").spec().train_size == 450
     assert "Downloading CIFAR-10" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [5000 * "1", "@~nobody-of-this-name/x", "@" + 300 * "x", "@a\0b"])
+def test_numbers_and_folders_that_can_be_none_are_told(text):
+    with pytest.raises(UsageError, match="9 digits at most|no path that can be looked at"):
+        FashionMNIST().variant(text).spec()
