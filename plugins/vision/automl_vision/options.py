@@ -14,6 +14,9 @@ from automl_vision.image_source import ImageSource
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LARGEST_SIDE_PX = 4096
+"""Of the common size of pictures."""
+
 MOST_DIGITS = 9
 """Of a number that a user types; of one of thousands Python makes none."""
 
@@ -141,14 +144,16 @@ def parse_side(text: str) -> tuple[int, int]:
     """Height and width of ``HEIGHTxWIDTH`` or of one ``SIDE``.
 
     Raises:
-        UsageError: It is neither, or a side is no number from 1 to 4096.
+        UsageError: It is neither, or a side is no number from 1 to `LARGEST_SIDE_PX`.
     """
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(
-        side.isdecimal() and len(side) <= MOST_DIGITS and 1 <= int(side) <= 4096 for side in sides
-    ):  # noqa: PLR2004
-        raise UsageError(f"A size is HEIGHTxWIDTH or one SIDE in pixels, up to 4096, not {text!r}.")
+    if len(sides) not in {1, 2} or not all(_is_side(side) for side in sides):
+        raise UsageError(f"A size is HEIGHTxWIDTH or one SIDE in pixels, up to {LARGEST_SIDE_PX}, not {text!r}.")
     return int(sides[0]), int(sides[-1])
+
+
+def _is_side(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MOST_DIGITS and 1 <= int(text) <= LARGEST_SIDE_PX
 
 
 def _example(word: str, words: Mapping[str, str]) -> str:

@@ -134,7 +134,10 @@ def test_images_that_are_not_finite_are_told_and_may_be_skipped(tmp_path):
         ({"pictures": noise(9, 4, 4)}, "must hold the arrays images and labels"),
         ({"images": noise(9, 4, 4)}, "must hold the arrays"),
         ({"x_test": noise(9, 4, 4), "y_test": labels(9)}, "must hold the arrays"),
-        ({"x_train": noise(20, 4, 4), "y_train": labels(20), "x_test": noise(9, 4, 4)}, "holds x_test, x_train, y_train"),
+        (
+            {"x_train": noise(9, 4, 4), "y_train": labels(9), "x_test": noise(9, 4, 4)},
+            "holds x_test, x_train, y_train",
+        ),
         ({"images": np.uint8(3), "labels": labels(9)}, "one number for images"),
         ({"images": noise(9, 0, 4), "labels": labels(9)}, "no pixels"),
         ({"images": noise(9, 4, 4), "labels": labels(8)}, "9 images but 8 labels"),

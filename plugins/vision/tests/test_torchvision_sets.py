@@ -126,5 +126,5 @@ def test_what_is_downloaded_is_read(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("text", [5000 * "1", "@~nobody-of-this-name/x", "@" + 300 * "x", "@a\0b"])
 def test_numbers_and_folders_that_can_be_none_are_told(text):
-    with pytest.raises(UsageError, match="9 digits at most|no path that can be looked at"):
+    with pytest.raises(UsageError, match=r"9 digits at most|no path that can be looked at"):
         FashionMNIST().variant(text).spec()
