@@ -90,14 +90,15 @@ def knowing(plan: Plan, study: Study, most: int) -> Knowing:
     dimensions = {dimension.name: dimension for dimension in Beforehand(plan).dimensions}
     records = [_completed(record, dimensions) for record in study.records]
     _check(plan, study, dimensions, records)
-    found = _retraced(plan, study, records, most) if len(records) <= MOST_RETRACED else None
+    under_way = _unfinished(study, dimensions)
+    found = _retraced(plan, records, under_way, most) if len(records) <= MOST_RETRACED else None
     if found is None:
         found = Knowing.nothing(plan)
         found.retraced = False
         for record in records:
             if record.step is not None:
                 found.tell(record)
-    found.unfinished = _unfinished(study, dimensions)
+    found.unfinished = under_way
     for step in found.unfinished:
         found.engine.resume(step)
     return found
@@ -140,7 +141,7 @@ def _unfinished(study: Study, dimensions: Mapping[str, Dimension]) -> list[Step]
     return [_whole(step, dimensions) for step in study.in_flight if (step.trial, step.rung) not in made]
 
 
-def _retraced(plan: Plan, study: Study, records: Sequence[Record], most: int) -> Knowing | None:
+def _retraced(plan: Plan, records: Sequence[Record], under_way: list[Step], most: int) -> Knowing | None:
     """An engine led the way that the search took; None where it would take another."""
     known, begun = Knowing.nothing(plan), set[int]()
     for record in records:
@@ -148,6 +149,5 @@ def _retraced(plan: Plan, study: Study, records: Sequence[Record], most: int) ->
             return None
         begun.add(record.number)
         known.tell(record)
-    under_way = _unfinished(study, {dimension.name: dimension for dimension in known.beforehand.dimensions})
     asked = [known.engine.ask(new=len(begun) < most) for _ in under_way]
     return known if asked == under_way else None

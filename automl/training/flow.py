@@ -115,7 +115,7 @@ class Flow:
         return rewritten.train(owner.training)
 
     def _calls(self, module: nn.Module) -> Iterator[tuple[nn.Module, fx.Node]]:
-        """Every call of `module`, with the module in whose ``forward`` it stands: the nearest one around it."""
+        """Every call of `module`, with the module in whose ``forward`` it stands, the nearest one first."""
         found = False
         for owner in self._around(module):
             try:

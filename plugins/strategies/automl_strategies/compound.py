@@ -13,7 +13,7 @@ from automl_strategies.points import Key, fits, key, typed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from automl.parts import Dimension
+    from automl.parts import Dimension, Goal
     from automl.parts.strategy import Searcher
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
@@ -166,13 +166,11 @@ class _Family:
 
     def _best(self, grid: list[Point]) -> Point | None:
         """The most accurate of the points, of equals the first and cheapest in the goals that follow."""
-        goals = self._problem.goals
-        signs = [-1 if goal.direction == "maximize" else 1 for goal in goals]
         found = []
         for point in grid:
             outcome = self._outcomes.get(key(point, self._problem.dimensions))
             if outcome is not None and outcome.values is not None:
-                found.append(([sign * value for sign, value in zip(signs, outcome.values, strict=True)], point))
+                found.append((rank(outcome.values, self._problem.goals), point))
         return min(found, key=lambda each: each[0])[1] if found else None
 
     def _doubled(self, shares: tuple[float, ...], baseline: Point) -> Point:
@@ -243,6 +241,11 @@ class _Family:
 
     def _highest(self, name: str) -> float:
         return float(self._ranges[name].high)
+
+
+def rank(values: Sequence[float], goals: Sequence[Goal]) -> list[float]:
+    """Smaller for the model that step 1 prefers: the better first goal, of equals the better next."""
+    return [-value if goal.direction == "maximize" else value for goal, value in zip(goals, values, strict=True)]
 
 
 def _shares() -> Iterator[tuple[float, ...]]:

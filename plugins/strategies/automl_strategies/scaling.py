@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import UsageError
 from automl.parts import Analysis, Finding
-from automl_strategies.compound import COEFFICIENTS, PHI, Compound
+from automl_strategies.compound import COEFFICIENTS, PHI, Compound, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,13 +115,8 @@ def _way(coefficients: Sequence[float], phi: float) -> str:
 def _frozen(study: Study, members: list[Member]) -> tuple[float, ...] | None:
     """The coefficients that step 1 chose: the most accurate of the grid, as the strategy itself chose."""
     grid = [member for member in members if member.phi == 1]
-    signs = [-1 if goal.direction == "maximize" else 1 for goal in study.goals]
-
-    def rank(member: Member) -> list[float]:
-        assert member.record.values is not None
-        return [sign * value for sign, value in zip(signs, member.record.values, strict=True)]
-
-    return min(grid, key=rank).coefficients if grid else None
+    best = min(grid, key=lambda each: rank(each.record.values or (), study.goals), default=None)
+    return best.coefficients if best else None
 
 
 def _in_family(member: Member, frozen: tuple[float, ...]) -> bool:
